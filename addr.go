@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // MaxNameLen is the longest name of an actor, a service or a method, in bytes.
@@ -13,7 +15,8 @@ const MaxNameLen = 255
 // Endpoint is where a node answers. The zero Endpoint means "this node".
 //
 // Its text form is the bare address for TCP ("127.0.0.1:7001") and
-// "network:address" for every other network ("unix:/run/bank.sock", "mem:a").
+// "network:address" for every other network ("unix:/run/bank.sock", "mem:a"), and
+// for a TCP host that bears the name of a network ("tcp:mem:7001").
 // Endpoints are comparable and safe as map keys.
 type Endpoint struct {
 	Network string // "tcp", "unix" or "mem"; "" only in the zero Endpoint
@@ -21,11 +24,15 @@ type Endpoint struct {
 }
 
 // ParseEndpoint reads the text form of an [Endpoint]. An empty string is the
-// zero Endpoint. A TCP address needs a port; the host may be empty
-// (":7001"). The error is an [*Error] with code [InvalidArgument].
+// zero Endpoint. A TCP address needs a port number; the host may be empty
+// (":7001"). No address has control characters or bytes that are not UTF-8. The
+// error is an [*Error] with code [InvalidArgument].
 func ParseEndpoint(s string) (Endpoint, error) {
 	if s == "" {
 		return Endpoint{}, nil
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return Endpoint{}, Errorf(InvalidArgument, "endpoint %q has control characters or is not UTF-8", s)
 	}
 	for _, network := range [...]string{"unix", "mem"} {
 		if rest, ok := strings.CutPrefix(s, network+":"); ok {
@@ -36,7 +43,11 @@ func ParseEndpoint(s string) (Endpoint, error) {
 		}
 	}
 	address := strings.TrimPrefix(s, "tcp:")
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
 		return Endpoint{}, Errorf(InvalidArgument, "endpoint %q is not host:port, unix:path or mem:name", s)
 	}
 	return Endpoint{Network: "tcp", Address: address}, nil
@@ -47,7 +58,10 @@ func (e Endpoint) IsZero() bool { return e == Endpoint{} }
 
 // String returns the text form, which [ParseEndpoint] reads.
 func (e Endpoint) String() string {
-	if e.Network == "tcp" || e.Network == "" {
+	if e.IsZero() {
+		return ""
+	}
+	if host, _, _ := strings.Cut(e.Address, ":"); e.Network == "tcp" && host != "tcp" && host != "unix" && host != "mem" {
 		return e.Address
 	}
 	return e.Network + ":" + e.Address
@@ -106,14 +120,14 @@ func ParseAddr(s string) (Addr, error) {
 		a.ID, err1 = strconv.ParseUint(id, 16, 64)
 		a.Incarnation, err2 = strconv.ParseUint(incarnation, 16, 64)
 		if err1 != nil || err2 != nil || a.ID == 0 {
-			return Addr{}, Errorf(InvalidArgument, "address %q needs #id.incarnation in hexadecimal, not #%s", s, number)
+			return Addr{}, Errorf(InvalidArgument, "address %q needs #id.incarnation in hexadecimal", s)
 		}
 	}
-	if name == "" && !numbered {
+	switch {
+	case strings.TrimPrefix(name, "$") == "" && (name != "" || !numbered):
 		return Addr{}, Errorf(InvalidArgument, "address %q names no actor", s)
-	}
-	if name != "" {
-		if err := CheckName(strings.TrimPrefix(name, "$")); err != nil {
+	case name != "":
+		if err := checkName(name, "$"); err != nil {
 			return Addr{}, err
 		}
 	}
@@ -154,25 +168,29 @@ func (a *Addr) UnmarshalText(b []byte) (err error) {
 // [MaxNameLen] bytes of letters, digits, dot, underscore, slash and hyphen. Names
 // that begin with $ belong to the runtime and are refused here. The error is an
 // [*Error] with code [InvalidArgument].
-func CheckName(s string) error {
+func CheckName(s string) error { return checkName(s, "") }
+
+// checkName is CheckName for a name that may begin with prefix.
+func checkName(s, prefix string) error {
 	if s == "" {
 		return Errorf(InvalidArgument, "a name is empty; it needs 1 to %d characters", MaxNameLen)
 	}
 	if len(s) > MaxNameLen {
 		return Errorf(InvalidArgument, "name %.20q… has %d bytes; the limit is %d", s, len(s), MaxNameLen)
 	}
-	for i := range len(s) {
-		if !nameByte(s[i]) {
-			return Errorf(InvalidArgument, "name %q has %q at byte %d; allowed are letters, digits and . _ / -", s, s[i], i)
+	start := len(s) - len(strings.TrimPrefix(s, prefix))
+	for i, r := range s[start:] {
+		if !nameRune(r) {
+			return Errorf(InvalidArgument, "name %q has %q at byte %d; allowed are letters, digits and . _ / -", s, r, start+i)
 		}
 	}
 	return nil
 }
 
-func nameByte(c byte) bool {
+func nameRune(r rune) bool {
 	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
 		return true
 	}
-	return c == '.' || c == '_' || c == '/' || c == '-'
+	return r == '.' || r == '_' || r == '/' || r == '-'
 }

@@ -1,6 +1,9 @@
 package posthaste
 
-import "context"
+import (
+	"context"
+	"strconv"
+)
 
 // Verb is the kind of a call.
 type Verb uint8
@@ -14,7 +17,15 @@ const (
 
 // String returns ask, tell or open.
 func (v Verb) String() string {
-	return [...]string{"ask", "tell", "open"}[v%3]
+	switch v {
+	case VerbAsk:
+		return "ask"
+	case VerbTell:
+		return "tell"
+	case VerbOpen:
+		return "open"
+	}
+	return "Verb(" + strconv.Itoa(int(v)) + ")"
 }
 
 // Call is what an [Interceptor] sees of a call. It lives until the outermost

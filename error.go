@@ -22,13 +22,17 @@ type Error struct {
 	Err        error         // cause on this node; does not cross the wire
 }
 
-// Errorf makes an [*Error] with c's default status. A %w operand becomes the
+// Errorf makes an [*Error] with c's default status. The %w operands become the
 // cause. Handlers return it to give their error a code:
 //
 //	return 0, posthaste.Errorf(posthaste.NotFound, "no account %q", id)
 func Errorf(c Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: c, Status: c.Status(), Msg: err.Error(), Err: errors.Unwrap(err)}
+	e := &Error{Code: c, Status: c.Status(), Msg: err.Error(), Err: errors.Unwrap(err)}
+	if _, several := err.(interface{ Unwrap() []error }); several {
+		e.Err = err
+	}
+	return e
 }
 
 // Error returns the error as one line: what was attempted, the code, the
@@ -80,16 +84,16 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// CodeOf returns the code of err: OK for nil, that of the first [*Error] in its
-// chain, DeadlineExceeded or Canceled for the errors of package context, and
-// Unknown for all else.
+// CodeOf returns the code of err: OK for nil and nothing else, that of the first
+// [*Error] in its chain, DeadlineExceeded or Canceled for the errors of package
+// context, and Unknown for all else.
 func CodeOf(err error) Code {
 	if err == nil {
 		return OK
 	}
 	var e *Error
 	switch {
-	case errors.As(err, &e):
+	case errors.As(err, &e) && e.Code != OK:
 		return e.Code
 	case errors.Is(err, context.DeadlineExceeded):
 		return DeadlineExceeded
