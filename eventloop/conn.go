@@ -128,13 +128,13 @@ func (c *Conn) unsent(why error) error {
 }
 
 // Flush writes what is queued as far as the transport takes it now, unless
-// somebody is writing already: he takes it along. It may be called freely; with
-// nothing to write it costs an atomic load or a short lock.
+// another goroutine is writing already, which takes it along. It may be called
+// freely; with nothing to write it costs an atomic load or a short lock.
 func (c *Conn) Flush() {
-	// The load is enough to rely on the other writer: he gives the role back
+	// The load is enough to rely on the other writer: it gives the role back
 	// under the queue's lock and only when the queue is empty. What this caller
-	// has appended came before this load, so either the writer finds it, or he
-	// gave the role back before it was appended, and then the load says so.
+	// has appended came before this load, so either the writer finds it, or the
+	// role was given back before it was appended, and then the load says so.
 	if c.out.writing.Load() {
 		return
 	}
@@ -144,17 +144,25 @@ func (c *Conn) Flush() {
 }
 
 // FlushSoon lets other runnable goroutines append first, by yielding once, and
-// then flushes. When many callers share the connection this makes one write of
-// many frames; callers that find somebody else yielding do not even yield. Not
-// for event loops, which have Idle.
+// then flushes: when many callers share the connection this makes one write of
+// many frames. It does not yield when frames have lately been written one by
+// one: a lone caller would gain nothing and wait several times as long for its
+// reply, as yielding wakes an idle processor. Not for event loops, which have
+// Idle.
 func (c *Conn) FlushSoon() {
-	// Whoever sees soon set may rely on the one who set it: he clears it before
-	// his Flush, so a frame appended before the Swap is in the queue by then.
-	if c.out.writing.Load() || c.out.soon.Swap(true) {
-		return
+	q := &c.out
+	if q.writing.Load() {
+		return // see Flush
 	}
-	runtime.Gosched()
-	c.out.soon.Store(false)
+	if q.shared.Load() {
+		// Who sees soon set may rely on who set it: that one clears it before its
+		// Flush, so a frame appended before the Swap is in the queue by then.
+		if q.soon.Swap(true) {
+			return
+		}
+		runtime.Gosched()
+		q.soon.Store(false)
+	}
 	c.Flush()
 }
 
@@ -233,10 +241,10 @@ func (c *Conn) cut(why *posthaste.Error) {
 }
 
 func (c *Conn) asError(err error) *posthaste.Error {
-	switch e := err.(type) {
-	case nil:
+	if err == nil {
 		return posthaste.Errorf(posthaste.ConnLost, "closed by this node")
-	case *posthaste.Error:
+	}
+	if e, ok := err.(*posthaste.Error); ok {
 		return e
 	}
 	return posthaste.Errorf(posthaste.ConnLost, "closed by this node: %w", err)

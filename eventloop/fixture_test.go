@@ -55,9 +55,12 @@ func (f *funcs) Closed(c *Conn, err error) {
 func echo() *funcs {
 	return &funcs{
 		frame: func(c *Conn, h wire.Header, p []byte) {
-			if h.Kind == wire.KindAsk {
-				_ = c.Send(head(wire.KindReply, h.ID, len(p)), p) // a connection that ends needs no answer
+			if h.Kind != wire.KindAsk {
+				return
 			}
+			var b [wire.HeaderLen]byte // stays on the stack
+			wire.Header{Kind: wire.KindReply, Priority: wire.Normal, ID: h.ID, Len: len(p)}.Put(b[:])
+			_ = c.Send(b[:], p) // a connection that ends needs no answer
 		},
 		idle: func(c *Conn) { c.Flush() },
 	}
@@ -258,8 +261,13 @@ func await[T any](t testing.TB, what string, ch <-chan T) T {
 // until waits for something that no channel tells.
 func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
+	look, limit := time.NewTicker(time.Millisecond), time.NewTimer(patience)
+	defer look.Stop()
+	defer limit.Stop()
+	for !cond() {
+		select {
+		case <-look.C:
+		case <-limit.C:
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}

@@ -19,8 +19,8 @@ type Handler interface {
 	Opened(c *Conn)
 
 	// Frame is called with each whole frame but HELLO, PING and PONG, which are
-	// answered here. payload is only valid until Frame returns; [Conn.Keep]
-	// makes it, or a part of it, last. Its capacity is its length.
+	// answered here. payload must not be changed, and is only valid until Frame
+	// returns; [Conn.Keep] makes it, or a part of it, last.
 	Frame(c *Conn, h wire.Header, payload []byte)
 
 	// Idle is called after the last Frame of what one read brought: the place to
@@ -38,13 +38,20 @@ type Handler interface {
 type Transport interface {
 	// Listen accepts connections at ep until Close. It may be called for several
 	// endpoints. It returns the endpoint it listens at, which differs from ep
-	// when ep leaves the port open.
+	// when ep leaves the port open. The error is a [*posthaste.Error] that names
+	// ep.
 	Listen(ctx context.Context, ep posthaste.Endpoint) (posthaste.Endpoint, error)
 
 	// Dial makes one attempt to connect to ep, the handshake included. The error
 	// is a [*posthaste.Error], ConnectFailed unless ctx ended or ep is
 	// malformed, that names ep.
 	Dial(ctx context.Context, ep posthaste.Endpoint) (*Conn, error)
+
+	// SetHello changes what this node says of itself in handshakes to come:
+	// first of all the endpoint to advertise, which Listen tells. hello must not
+	// be changed afterwards. The error has code InvalidArgument for a HELLO that
+	// cannot be sent, and nothing changes.
+	SetHello(hello wire.Hello) error
 
 	// Close stops accepting and dialing, flushes what is queued until ctx ends,
 	// closes every connection, and returns when the last Closed has returned and

@@ -37,10 +37,10 @@ func (h *hub) shake(ctx context.Context, nc net.Conn, ep posthaste.Endpoint) (se
 	release := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) }) // if it fails, so did nc
 	var s session
 	var err error
-	if ep.IsZero() {
-		s, err = h.answer(nc)
+	if hello := h.hello.Load(); ep.IsZero() {
+		s, err = h.answer(nc, hello)
 	} else {
-		s, err = h.greet(nc, ep)
+		s, err = h.greet(nc, hello, ep)
 	}
 	if !release() { // ctx has ended, and nc may get its deadline at any time
 		return s, context.Cause(ctx)
@@ -58,9 +58,9 @@ func (h *hub) shake(ctx context.Context, nc net.Conn, ep posthaste.Endpoint) (se
 }
 
 // greet is the side that dialed.
-func (h *hub) greet(nc net.Conn, ep posthaste.Endpoint) (session, error) {
+func (h *hub) greet(nc net.Conn, hello *wire.Hello, ep posthaste.Endpoint) (session, error) {
 	s := session{outbound: true, remote: ep}
-	if err := h.sayHello(nc); err != nil {
+	if err := sayHello(nc, hello); err != nil {
 		return s, err
 	}
 	header, payload, err := readFrame(nc, true)
@@ -77,12 +77,12 @@ func (h *hub) greet(nc net.Conn, ep posthaste.Endpoint) (session, error) {
 	if err := s.peer.Parse(payload); err != nil {
 		return s, err
 	}
-	s.agreed, err = wire.Negotiate(&h.o.Hello, &s.peer)
+	s.agreed, err = wire.Negotiate(hello, &s.peer)
 	return s, err
 }
 
 // answer is the side that accepted.
-func (h *hub) answer(nc net.Conn) (s session, err error) {
+func (h *hub) answer(nc net.Conn, hello *wire.Hello) (s session, err error) {
 	_, payload, err := readFrame(nc, false)
 	if err != nil {
 		return s, err
@@ -90,7 +90,7 @@ func (h *hub) answer(nc net.Conn) (s session, err error) {
 	if err = s.peer.Parse(payload); err != nil {
 		return s, err
 	}
-	if s.agreed, err = wire.Negotiate(&h.o.Hello, &s.peer); err != nil {
+	if s.agreed, err = wire.Negotiate(hello, &s.peer); err != nil {
 		return s, err
 	}
 	leave, full := h.seat()
@@ -103,11 +103,11 @@ func (h *hub) answer(nc net.Conn) (s session, err error) {
 	if err != nil || s.remote.IsZero() { // it advertises nothing that can be dialed
 		s.remote = endpointOf(nc.RemoteAddr())
 	}
-	return s, h.sayHello(nc)
+	return s, sayHello(nc, hello)
 }
 
-func (h *hub) sayHello(w io.Writer) error {
-	frame, err := wire.AppendHello(nil, &h.o.Hello)
+func sayHello(w io.Writer, hello *wire.Hello) error {
+	frame, err := wire.AppendHello(nil, hello)
 	if err != nil {
 		return err
 	}

@@ -128,8 +128,10 @@ func TestDialerTellsStrangers(t *testing.T) {
 		"HTTP":    {[]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), []string{"HTTP"}},
 		"TLS":     {[]byte{0x15, 3, 3, 0, 2, 2, 10}, []string{"15 03"}},
 		"nothing": {nil, []string{"EOF"}},
-		"refusal": {wire.AppendFailure(nil, 0, &wire.Failure{Code: posthaste.Overloaded, Message: []byte("come back later"),
-			Retry: posthaste.RetryAfter, RetryAfter: 3 * time.Second}), []string{"OVERLOADED", "come back later"}},
+		"refusal": {wire.AppendFailure(nil, 0, &wire.Failure{
+			Code: posthaste.Overloaded, Message: []byte("come back later"),
+			Retry: posthaste.RetryAfter, RetryAfter: 3 * time.Second,
+		}), []string{"OVERLOADED", "come back later"}},
 		"half":     {must2(wire.AppendHello(nil, &wire.Hello{}))(t)[:10], []string{"EOF"}},
 		"no hello": {frame(wire.KindAsk, 2, nil), nil},
 	}
@@ -234,16 +236,6 @@ func TestHalfFrameTimesOut(t *testing.T) {
 			heardEnd(t, nc)
 			isCode(t, await(t, "Closed", ended), posthaste.FragmentTimeout)
 		}
-		// One that trickles in must not buy time with each byte.
-		nc := f.greeted(t, ep, wire.Hello{})
-		for _, b := range whole {
-			if _, err := nc.Write([]byte{b}); err != nil {
-				break
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		nc.Close()
-		isCode(t, await(t, "Closed", ended), posthaste.FragmentTimeout)
 	})
 }
 

@@ -27,6 +27,7 @@ type hub struct {
 	stop       context.CancelFunc
 	handshakes chan struct{} // a semaphore: one token for each accepted connection in the handshake
 
+	hello   atomic.Pointer[wire.Hello] // what handshakes to come say; read-only
 	buffers bufferPool
 	ids     atomic.Uint64 // connections made so far
 	clock   atomic.Int64  // coarse time since began, never 0; advanced by the sweeper and by add
@@ -74,9 +75,6 @@ func newHub(h Handler, o Options) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := wire.AppendHello(nil, &o.Hello); err != nil {
-		return nil, posthaste.Errorf(posthaste.InvalidArgument, "eventloop: Options.Hello: %w", err)
-	}
 	b := &hub{
 		handler: h, o: o, log: o.Logger, began: time.Now(),
 		handshakes: make(chan struct{}, o.MaxHandshakes),
@@ -84,10 +82,22 @@ func newHub(h Handler, o Options) (*hub, error) {
 		populated:  make(chan struct{}, 1),
 		emptied:    make(chan struct{}),
 	}
+	if err := b.setHello(o.Hello); err != nil {
+		return nil, err
+	}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.tick()
 	b.spawn(b.sweepLoop)
 	return b, nil
+}
+
+// setHello is [Transport.SetHello].
+func (h *hub) setHello(hello wire.Hello) error {
+	if _, err := wire.AppendHello(nil, &hello); err != nil {
+		return posthaste.Errorf(posthaste.InvalidArgument, "eventloop: a HELLO that cannot be sent: %w", err)
+	}
+	h.hello.Store(&hello)
+	return nil
 }
 
 // ---- connections ----

@@ -41,7 +41,7 @@ func (c *Conn) sweep(now int64) {
 	l, o := &c.life, &c.hub.o
 	if endBy := l.endBy.Load(); endBy != 0 {
 		if now >= endBy {
-			c.cut(posthaste.Errorf(posthaste.ConnLost, "%v did not take what was left within %v", c.remote, o.StallTimeout))
+			c.cut(c.out.reason())
 		}
 		return
 	}
@@ -124,8 +124,8 @@ func (c *Conn) takePing(payload []byte) bool {
 }
 
 // pingAllowance is how many PINGs the peer may send in one window: pingRate, or
-// what the agreed interval comes to if that is more, and as many again because
-// the clock is coarse and the network may bunch them.
+// twice what the agreed interval comes to if that is more, because the clock is
+// coarse and the network may bunch them.
 func (c *Conn) pingAllowance() int {
 	n := pingRate * int(pingWindow/time.Second)
 	if c.agreed.MinPing > 0 {

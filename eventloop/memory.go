@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/posthaste-go/posthaste"
+	"github.com/posthaste-go/posthaste/wire"
 )
 
 // Network is an in-memory network for tests: its transports connect to each
@@ -161,7 +162,7 @@ func (m *Memory) Listen(ctx context.Context, ep posthaste.Endpoint) (posthaste.E
 	case ep.Network != "mem" || ep.Address == "":
 		return posthaste.Endpoint{}, posthaste.Errorf(posthaste.InvalidArgument, "this transport has no endpoint %q: it speaks mem", ep)
 	case ctx.Err() != nil:
-		return posthaste.Endpoint{}, ctx.Err()
+		return posthaste.Endpoint{}, posthaste.Errorf(posthaste.CodeOf(ctx.Err()), "cannot listen at %v: %w", ep, ctx.Err())
 	case taken:
 		return posthaste.Endpoint{}, posthaste.Errorf(posthaste.Unavailable, "cannot listen at %v: %w", ep, syscall.EADDRINUSE)
 	case m.hub.ctx.Err() != nil:
@@ -171,6 +172,9 @@ func (m *Memory) Listen(ctx context.Context, ep posthaste.Endpoint) (posthaste.E
 	m.names = append(m.names, ep)
 	return ep, nil
 }
+
+// SetHello implements [Transport].
+func (m *Memory) SetHello(hello wire.Hello) error { return m.hub.setHello(hello) }
 
 // Dial implements [Transport].
 func (m *Memory) Dial(ctx context.Context, ep posthaste.Endpoint) (*Conn, error) {
@@ -269,7 +273,7 @@ func (l *pipeLink) run(opened chan<- bool) {
 	if !open {
 		return
 	}
-	b := make([]byte, readBuffer)
+	b := make([]byte, pipeRead)
 	for {
 		n, err := l.end.Read(b)
 		if err != nil {

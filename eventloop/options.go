@@ -12,8 +12,8 @@ import (
 // Options configures a transport. The zero value works; each field says what its
 // zero means. A negative value is an error of the constructor.
 type Options struct {
-	// Hello is what this node says of itself in every handshake. Its limits are
-	// also those that Conn enforces.
+	// Hello is what this node says of itself in handshakes, until SetHello. Its
+	// limits are also those that connections enforce.
 	Hello wire.Hello
 
 	// Loops is how many event loops TCP runs; 0 means one per CPU, at most four.

@@ -25,6 +25,7 @@ import (
 type outQueue struct {
 	writing  atomic.Bool  // the role is taken; changes under mu
 	soon     atomic.Bool  // a FlushSoon is between its yield and its Flush
+	shared   atomic.Bool  // several callers use the connection at once; changes under mu
 	size     atomic.Int64 // bytes appended and not yet taken by the transport
 	soft     int64        // set once
 	hard     int64        // set once
@@ -40,9 +41,15 @@ type outQueue struct {
 	room    chan struct{}    // closed when size falls to soft or the queue closes; nil when nobody waits
 	ordinal uint64           // TELL, ASK and OPEN frames appended
 	frames  uint64           // frames appended
+	taken   uint64           // frames appended before the last take
+	crowd   int              // takes of one frame until callers count as alone
 	bytes   uint64           // bytes appended
 	used    int64            // coarse time of the last append that was no keepalive
 }
+
+// crowdMemory is how many takes of a single frame in a row show that the
+// connection has one caller at a time.
+const crowdMemory = 64
 
 // queueState says what may still happen to a queue. It only grows.
 type queueState uint8
@@ -149,7 +156,25 @@ func (q *outQueue) takeLocked() *buffer {
 	}
 	b := q.buf
 	q.buf = nil
+	if b != nil {
+		q.senseLocked()
+	}
 	return b
+}
+
+// senseLocked looks at how many frames a take has brought: several mean that
+// callers share the connection, and one after another for a while that they do
+// not. It is what FlushSoon goes by.
+func (q *outQueue) senseLocked() {
+	if q.frames-q.taken > 1 {
+		q.crowd = crowdMemory
+	} else if q.crowd > 0 {
+		q.crowd--
+	}
+	q.taken = q.frames
+	if shared := q.crowd > 0; shared != q.shared.Load() {
+		q.shared.Store(shared)
+	}
 }
 
 // flushedLocked moves a draining queue with nothing left to queueFlushed and

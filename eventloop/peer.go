@@ -14,16 +14,16 @@ import (
 
 // Peer is one endpoint that a [Pool] connects to:
 //
-//	       Dial                handshake done
-//	idle --------> dialing ----------------------> up
-//	  ^ |             |                            |  ^
-//	  | | Adopt       | failed                     |  | Adopt
-//	  | +---------> (up)                           |  |
-//	  |               v                            |  |
-//	  +---------- backoff ----> dialing            |  |
-//	  |  time                   (as above)         |  |
-//	  +--------------------------------------------+--+
-//	                 last connection dropped
+//	       Dial             handshake done
+//	idle --------> dialing -----------------> up
+//	  ^             |   ^                      |
+//	  |      failed |   | Dial, once the       |
+//	  |             v   | wait is over         |
+//	  |            backoff                     |
+//	  +----------------------------------------+
+//	           last connection dropped
+//
+// A connection that is adopted leads from every state to up.
 //
 // All methods may be called from any goroutine.
 type Peer struct {

@@ -15,6 +15,9 @@ import (
 // like a socket's buffers: with that many unread, writes block.
 const pipeSize = 256 << 10
 
+// pipeRead is how much is read at once.
+const pipeRead = 32 << 10
+
 // pipe is one direction of an in-memory connection: bytes in order, one reader,
 // one writer at a time. It blocks on channels only, so that testing/synctest
 // knows it idle.

@@ -21,13 +21,12 @@ type socket struct {
 	conn *Conn // set once
 	loop *loop // set once
 
-	// Owned by the event loop.
-	polled bool // up was called
-	open   bool // and the Conn takes upcalls
+	open bool // the Conn takes upcalls; owned by the event loop
 
 	mu      sync.Mutex // guards following; held across each system call
 	gc      gnet.Conn  // nil before up and after down
 	handle  handle     // what the system knows gc by
+	polled  bool       // up was called
 	closing bool       // close was called: up refuses, or gnet has been asked
 }
 
@@ -44,11 +43,11 @@ func newSocket(c *Conn, nc net.Conn, l *loop) *socket {
 // the connection is wanted.
 func (s *socket) up(gc gnet.Conn) bool {
 	s.mu.Lock()
-	s.gc = gc
+	s.gc, s.polled = gc, true
 	s.handle.attach(gc)
+	s.loop.broken.Store(false)
 	wanted := !s.closing
 	s.mu.Unlock()
-	s.polled = true
 	s.open = wanted && s.conn.opened()
 	return s.open
 }
@@ -66,19 +65,43 @@ func (s *socket) down(cause error) {
 	}
 }
 
+// taken reports whether the loop has polled the connection, and whether it was
+// wanted. enroll asks once gnet has let go, which is after up.
+func (s *socket) taken() (polled, open bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.polled, s.open
+}
+
+// giveUp makes up refuse, or closes the connection if up came first. Before up,
+// the loop is in trouble and should get no more connections until up comes after
+// all: both sides of that happen under mu, so that the last word is up's.
+func (s *socket) giveUp() {
+	s.mu.Lock()
+	if !s.polled {
+		s.loop.broken.Store(true)
+	}
+	s.mu.Unlock()
+	s.close()
+}
+
 // close asks gnet to close the connection, once: the request is a task of the
 // loop, and tasks are served before other connections are.
 func (s *socket) close() {
+	if err := s.askClose(); err != nil {
+		s.conn.hub.log.Error("eventloop: gnet cannot close a connection", "remote", s.conn.remote, "err", err)
+	}
+}
+
+func (s *socket) askClose() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return
+		return nil
 	}
 	s.closing = true
 	if s.gc == nil {
-		return
+		return nil
 	}
-	if err := s.gc.Close(); err != nil {
-		s.conn.hub.log.Error("eventloop: gnet cannot close a connection", "remote", s.conn.remote, "err", err)
-	}
+	return s.gc.Close()
 }

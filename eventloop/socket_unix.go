@@ -22,7 +22,8 @@ func newHandle(net.Conn) handle { return handle{} } // gnet will poll a duplicat
 func (h *handle) attach(gc gnet.Conn) { h.fd = gc.Fd() }
 
 // detach ends a blocking write. The kernel keeps the connection until the
-// duplicate is closed too, so this also lets the peer see the end.
+// duplicate is closed too, so this also lets the peer see the end. It waits for a
+// Write in progress to notice, which takes a switch to its goroutine.
 func (h *handle) detach() {
 	if h.slow != nil {
 		h.slow.File.Close() // fails only if its writer has closed it already

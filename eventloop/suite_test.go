@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -324,6 +325,52 @@ func TestTransportClose(t *testing.T) {
 		isCode(t, err, posthaste.ConnectFailed)
 		if !strings.Contains(err.Error(), ep.String()) {
 			t.Errorf("the error does not name %v: %v", ep, err)
+		}
+	})
+}
+
+// TestDialDuringClose dials from and to transports that are being closed. Each
+// attempt succeeds or fails in time, and each Opened has its Closed.
+func TestDialDuringClose(t *testing.T) {
+	each(t, func(t *testing.T, f fabric) {
+		var open atomic.Int64
+		h := &funcs{
+			opened: func(*Conn) { open.Add(1) },
+			closed: func(*Conn, error) { open.Add(-1) },
+		}
+		for round := range 10 {
+			server := f.make(t, h, Options{Logger: slog.New(slog.DiscardHandler)})
+			client := f.make(t, h, Options{Logger: slog.New(slog.DiscardHandler)})
+			ep := must2(server.Listen(t.Context(), f.endpoint(t)))(t)
+			var wg sync.WaitGroup
+			dialed := make(chan struct{}, 1)
+			for range 4 {
+				wg.Go(func() {
+					for {
+						c, err := client.Dial(t.Context(), ep)
+						if err != nil {
+							isCode(t, err, posthaste.ConnectFailed)
+							return
+						}
+						c.Close(nil)
+						select {
+						case dialed <- struct{}{}:
+						default:
+						}
+					}
+				})
+			}
+			await(t, "a connection", dialed)
+			first, second := server, client
+			if round%2 == 0 {
+				first, second = client, server
+			}
+			must(t, first.Close(t.Context()))
+			wg.Wait()
+			must(t, second.Close(t.Context()))
+			if n := open.Load(); n != 0 {
+				t.Fatalf("%d connections were opened and not closed", n)
+			}
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/posthaste-go/posthaste"
+	"github.com/posthaste-go/posthaste/wire"
 )
 
 // TCP is the transport over TCP and unix sockets. Its event loops poll inbound
@@ -69,7 +70,7 @@ func (t *TCP) Listen(ctx context.Context, ep posthaste.Endpoint) (posthaste.Endp
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed || !t.hub.spawn(func() { t.hub.acceptLoop(ln, t) }) {
-		return posthaste.Endpoint{}, errors.Join(errTransportClosed, ln.Close())
+		return posthaste.Endpoint{}, posthaste.Errorf(posthaste.Unavailable, "cannot listen at %v: %w", ep, errors.Join(errTransportClosed, ln.Close()))
 	}
 	t.listeners = append(t.listeners, ln)
 	return endpointOf(ln.Addr()), nil
@@ -95,6 +96,9 @@ func removeStale(path string) bool {
 	}
 	return errors.Is(err, syscall.ECONNREFUSED) && os.Remove(path) == nil
 }
+
+// SetHello implements [Transport].
+func (t *TCP) SetHello(hello wire.Hello) error { return t.hub.setHello(hello) }
 
 // Dial implements [Transport].
 func (t *TCP) Dial(ctx context.Context, ep posthaste.Endpoint) (*Conn, error) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -213,6 +214,8 @@ func TestDialOnLoopFails(t *testing.T) {
 	tr = f.make(t, in, Options{Loops: 1, HandshakeTimeout: 200 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	_, _ = tr.Dial(t.Context(), ep) // may time out with the other
 	isCode(t, await(t, "Dial", dialed), posthaste.ConnectFailed)
+	loop := tr.(*TCP).loops[0]
+	until(t, "the loop has turned to the connection after all", func() bool { return !loop.broken.Load() })
 	c := dial(t, tr, ep)
 	got := in.expect(askID(1))
 	must(t, ask(c, askID(1), nil))
@@ -254,8 +257,8 @@ func TestWritersRaceWithTheEnd(t *testing.T) {
 						}
 					})
 				}
-				if (n+g)%2 == 0 {
-					time.Sleep(time.Duration(n%5) * 100 * time.Microsecond)
+				for range (n + g) % 5 {
+					runtime.Gosched()
 				}
 				c.cut(posthaste.Errorf(posthaste.ConnLost, "test"))
 				writers.Wait()
@@ -263,6 +266,47 @@ func TestWritersRaceWithTheEnd(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestCloseWaitsForWrite holds what a system call holds, and loses the
+// connection: its descriptor must stay until the call is over, and no call may
+// follow.
+func TestCloseWaitsForWrite(t *testing.T) {
+	for _, f := range fabrics()[:2] {
+		t.Run(f.name, func(t *testing.T) {
+			opened, ended := make(chan *Conn, 1), make(endings, 1)
+			_, ep := f.serve(t, &funcs{opened: func(c *Conn) { opened <- c }, closed: ended.note}, Options{})
+			nc := f.greeted(t, ep, wire.Hello{})
+			c := await(t, "Opened", opened)
+			s := c.link.(*socket)
+
+			s.mu.Lock()
+			fd := s.handle.fd
+			nc.Close()
+			until(t, "the end is noticed", c.deaf.Load)
+			for range 50 { // the lowest free number is given out next
+				file := must2(os.Open(os.DevNull))(t)
+				defer file.Close()
+				if int(file.Fd()) == fd {
+					t.Error("the descriptor was closed during a write")
+				}
+			}
+			if len(ended) != 0 {
+				t.Error("Closed was called during a write")
+			}
+			s.mu.Unlock()
+			await(t, "Closed", ended)
+			if _, err := s.write([]byte("late")); err != errClosed {
+				t.Errorf("write after the end: %v", err)
+			}
+			if _, err := s.stallWriter(); err != errClosed {
+				t.Errorf("stallWriter after the end: %v", err)
+			}
+			if err := s.closeWrite(); err != errClosed {
+				t.Errorf("closeWrite after the end: %v", err)
+			}
+		})
+	}
 }
 
 func TestLoopsShareConnections(t *testing.T) {

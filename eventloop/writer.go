@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/posthaste-go/posthaste"
@@ -95,6 +96,7 @@ func (c *Conn) writeSlowly(b *buffer, n int) {
 		// Cleared before the role is given back, as the next to take it may set
 		// it again.
 		c.life.stalled.Store(false)
+		runtime.Gosched() // let others append: one write of many frames
 		b, n = c.nextBuffer(b), 0
 	}
 }
