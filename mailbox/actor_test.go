@@ -67,6 +67,17 @@ func start(t testing.TB, o ExecutorOptions) *Executor {
 	return e
 }
 
+// startAlone is start for an executor that believes that crowd goroutines wait for
+// a CPU: what else runs on this machine must not change what the watchdog does.
+func startAlone(t testing.TB, o ExecutorOptions, crowd int) *Executor {
+	t.Helper()
+	e := newExecutor(o)
+	e.dog.runnable = func() int { return crowd }
+	e.alive.Go(e.dog.watchLoop)
+	t.Cleanup(func() { stop(t, e) })
+	return e
+}
+
 func stop(t testing.TB, e *Executor) {
 	t.Helper()
 	if err := e.Stop(context.Background()); err != nil {

@@ -42,7 +42,7 @@ func TestBlockedHandlersDelayNobody(t *testing.T) {
 func TestBlockedHandlersInTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const blocked = 500
-		e := start(t, ExecutorOptions{Parallelism: 2})
+		e := startAlone(t, ExecutorOptions{Parallelism: 2}, 0)
 		gate := make(chan struct{})
 		var entered sync.WaitGroup
 		entered.Add(blocked)

@@ -43,16 +43,25 @@
 //     DropOldest hands the displaced one back.
 //  5. An idle mailbox holds no chunk, and an idle actor no goroutine.
 //  6. A turn that blocks, for whatever reason, delays only its own actor: within
-//     about two watchdog ticks others run in its place.
+//     about two watchdog ticks others run in its place, and at once if it calls
+//     [Worker.Block]. More than [MaxBlocked] at once are too many.
+//  7. An executor with nothing to do, or whose turns all block for long, runs no
+//     timer. [Executor.Stop] leaves no goroutine.
 //
 // # Limits
 //
 // For capacities of 32 and more the consumer reports its progress every
 // Capacity/16 messages, at most every 16, so a mailbox may refuse a message
-// while up to that many have just been taken. Smaller ones are exact.
+// while nearly that many have just been taken. Smaller ones are exact, and so is
+// DropOldest, which takes the lock for each message instead.
+//
+// A handled message keeps alive what it refers to until its chunk is used up: a
+// handler that then waits for long may hold up to 15 earlier ones. A consumer to
+// whom that matters clears each message when it is done with it.
 //
 // # Testing
 //
-// A model test runs random operations against a slice; the executor's tests
-// block workers in every way a handler can.
+// A model test, which is a fuzz target too, runs random operations against
+// slices. The executor's tests block workers in every way a handler can, most of
+// them in virtual time: where it stands still, nobody waited for the watchdog.
 package mailbox

@@ -63,6 +63,12 @@ type Executor struct {
 
 // NewExecutor starts an executor. Its goroutines end with Stop.
 func NewExecutor(o ExecutorOptions) *Executor {
+	e := newExecutor(o)
+	e.alive.Go(e.dog.watchLoop)
+	return e
+}
+
+func newExecutor(o ExecutorOptions) *Executor {
 	if o.Parallelism <= 0 {
 		o.Parallelism = runtime.GOMAXPROCS(0)
 	}
@@ -75,7 +81,6 @@ func NewExecutor(o ExecutorOptions) *Executor {
 	e.idle = append(e.idle, e.procs...)
 	e.nidle.Store(int32(len(e.idle)))
 	e.dog.init(e)
-	e.alive.Go(e.dog.watchLoop)
 	return e
 }
 

@@ -60,7 +60,6 @@ const (
 type Mailbox[T any] struct {
 	chunks   *Chunks[T] // set once in Init
 	limit    uint64     // capacity, set once in Init
-	stride   uint32     // messages between two reports of progress, set once
 	overflow Overflow   // set once in Init
 
 	mu     sync.Mutex // guards following
@@ -75,12 +74,14 @@ type Mailbox[T any] struct {
 	taken   atomic.Uint64 // bounded messages the consumer has taken
 	waiting atomic.Bool   // space is set
 
-	// Owned by the consumer; while there is none, mu guards them.
+	// Owned by the consumer; while there is none, mu guards them. stride is here
+	// because the consumer reads it for each message, and producers write above.
 	out      [lanes]*chunk[T]
 	have     laneSet // lanes with messages in out
 	last     Lane    // lane of the message handed out last
 	rotation rotation
-	since    uint32 // messages taken since taken was stored
+	since    uint32 // messages taken since the last report
+	stride   uint32 // messages between two reports; set once in Init
 }
 
 // Init sets the mailbox up before first use. chunks may be shared.
@@ -231,7 +232,7 @@ func (m *Mailbox[T]) PushWait(ctx context.Context, lane Lane, v *T) (Outcome, er
 	for {
 		m.mu.Lock()
 		o := m.pushLocked(lane, v)
-		if o == Full && m.overflow != Block {
+		if o == Full {
 			o = m.overflowLocked(lane, v)
 		}
 		if o != Full || m.overflow != Block {
@@ -270,118 +271,6 @@ func (m *Mailbox[T]) signalLocked() {
 	m.waiting.Store(false)
 }
 
-// Next returns the next message, or nil when there is none: then the mailbox is
-// idle, the consumer's role is over, and nothing of its state may be touched. The
-// message is valid until the following call of Next or Drain.
-func (m *Mailbox[T]) Next() *T {
-	r := &m.rotation
-	c := m.out[r.lane]
-	if c != nil && c.read < c.fill && r.left > 0 && (m.have|m.fresh.Load())&only(System) == 0 {
-		r.left--
-		return m.hand(r.lane, c)
-	}
-	return m.nextSlow()
-}
-
-// hand returns the next message of c, which has one and is of the given lane, and
-// counts it.
-func (m *Mailbox[T]) hand(lane Lane, c *chunk[T]) *T {
-	v := &c.slots[c.read]
-	c.read++
-	m.last = lane
-	if lane != System {
-		if m.since++; m.since >= m.stride {
-			m.report()
-		}
-	}
-	return v
-}
-
-// report publishes how many messages the consumer has taken.
-func (m *Mailbox[T]) report() {
-	m.taken.Store(m.taken.Load() + uint64(m.since))
-	m.since = 0
-	if m.waiting.Load() {
-		m.mu.Lock()
-		m.signalLocked()
-		m.mu.Unlock()
-	}
-}
-
-func (m *Mailbox[T]) nextSlow() *T {
-	m.recycle()
-	for {
-		if m.fresh.Load()&^m.have != 0 {
-			m.take()
-		}
-		if m.have != 0 {
-			lane := m.rotation.advance(m.have)
-			return m.hand(lane, m.out[lane])
-		}
-		if m.rest() {
-			return nil
-		}
-	}
-}
-
-// recycle gives back the chunk that the last message was in, if that was the last
-// in it.
-func (m *Mailbox[T]) recycle() {
-	c := m.out[m.last]
-	if c == nil || c.read < c.fill {
-		return
-	}
-	c = m.chunks.put(c)
-	if m.out[m.last] = c; c == nil {
-		m.have &^= only(m.last)
-	}
-}
-
-// rest ends the consumer's role if there is no message, and reports whether it
-// did.
-func (m *Mailbox[T]) rest() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fresh.Load() != 0 {
-		return false
-	}
-	m.busy = false
-	m.pushed -= uint64(m.since) // as good as a report, and under mu it is cheaper
-	m.since = 0
-	m.signalLocked()
-	return true
-}
-
-// take moves what producers have added to the consumer's side, for each lane
-// that has nothing there: whole lists, or with DropOldest only the message that is
-// next, for the others may still be displaced.
-func (m *Mailbox[T]) take() {
-	m.mu.Lock()
-	fresh := m.fresh.Load()
-	want := fresh &^ m.have
-	if m.overflow == DropOldest {
-		want = only(m.rotation.peek(want))
-	}
-	for lane := range lanes {
-		if want&only(lane) == 0 {
-			continue
-		}
-		l := &m.in[lane]
-		if m.overflow == DropOldest {
-			m.out[lane] = l.split(m.chunks)
-		} else {
-			m.out[lane] = l.head
-			*l = list[T]{}
-		}
-		if l.head == nil {
-			fresh &^= only(lane)
-		}
-	}
-	m.have |= want
-	m.fresh.Store(fresh)
-	m.mu.Unlock()
-}
-
 // Close refuses all further messages. What is queued stays for Next or Drain.
 // Producers that wait for room are told Closed. It may be called from anywhere,
 // any number of times.
@@ -390,14 +279,6 @@ func (m *Mailbox[T]) Close() {
 	m.closed = true
 	m.signalLocked()
 	m.mu.Unlock()
-}
-
-// Drain hands each message that is still queued to f, System first, and leaves
-// the mailbox empty. Only the consumer of a closed mailbox may call it.
-func (m *Mailbox[T]) Drain(f func(*T)) {
-	for v := m.Next(); v != nil; v = m.Next() {
-		f(v)
-	}
 }
 
 // Depth returns how many messages wait on the bounded lanes. It is exact while

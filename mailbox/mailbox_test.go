@@ -25,9 +25,9 @@ func TestCapacity(t *testing.T) {
 }
 
 func TestOverflowNames(t *testing.T) {
-	for o, name := range map[Overflow]string{Reject: "Reject", DropNewest: "DropNewest", DropOldest: "DropOldest", Block: "Block"} {
-		if o.String() != name {
-			t.Errorf("Overflow(%d).String() = %q, want %q", o, o.String(), name)
+	for o, name := range []string{"Reject", "DropNewest", "DropOldest", "Block"} {
+		if got := Overflow(o).String(); got != name {
+			t.Errorf("Overflow(%d).String() = %q, want %q", o, got, name)
 		}
 	}
 }

@@ -143,7 +143,9 @@ func TestCrowd(t *testing.T) {
 		c.alive.Wait() // a message that is forgotten shows as a hang
 		stop(t, e)
 		left := 0
-		for _, a := range c.actors {
+		for _, a := range c.actors { // ours now that nobody runs them
+			a.box.Close()
+			a.box.Drain(func(*hop) { left++ })
 			left += a.box.Depth()
 		}
 		if sum := c.handled.Load() + c.refused.Load() + c.displaced.Load(); sum != c.sent.Load() || left > 0 {

@@ -1,6 +1,8 @@
 package mailbox
 
 import (
+	"runtime"
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +31,10 @@ type watchdog struct {
 	off    chan struct{} // closed by stop
 	once   sync.Once
 	parked atomic.Bool
-	seen   []sighting // by processor; owned by watchLoop
+
+	// Owned by watchLoop.
+	seen     []sighting // by processor
+	runnable func() int // goroutines that wait for a CPU; tests replace it
 }
 
 // sighting is what the watchdog has seen of a processor.
@@ -43,6 +48,22 @@ func (d *watchdog) init(e *Executor) {
 	d.leash = make(chan struct{}, 1)
 	d.off = make(chan struct{})
 	d.seen = make([]sighting, len(e.procs))
+	d.runnable = runnableGoroutines()
+}
+
+const runnableMetric = "/sched/goroutines/runnable:goroutines"
+
+// runnableGoroutines returns a function that counts the program's goroutines that
+// wait for a CPU, in less than a microsecond. It is for one goroutine.
+func runnableGoroutines() func() int {
+	sample := []metrics.Sample{{Name: runnableMetric}}
+	return func() int {
+		metrics.Read(sample)
+		if v := sample[0].Value; v.Kind() == metrics.KindUint64 {
+			return int(v.Uint64())
+		}
+		return 0
+	}
 }
 
 // unleash has the watchdog look, if it is parked.
@@ -106,7 +127,7 @@ func (d *watchdog) rest() bool {
 // look claims the processors whose turns have not ended since the last look, if
 // anything waits for a processor, and reports whether any turn seems to block.
 func (d *watchdog) look() (alert bool) {
-	claimed := false
+	claimed, stretch := false, 1
 	for i, p := range d.e.procs {
 		s := &d.seen[i]
 		turn := p.turns.Load()
@@ -114,25 +135,37 @@ func (d *watchdog) look() (alert bool) {
 			*s = sighting{turn: turn}
 			continue
 		}
-		s.looks++
-		alert = true
-		claimed = d.relieve(p, *s) || claimed
+		if s.looks++; !alert {
+			alert, stretch = true, d.stretch()
+		}
+		claimed = d.relieve(p, *s, stretch) || claimed
 	}
-	if claimed || alert && d.e.astray.Load() > 0 {
+	if stretch == 1 && (claimed || alert && d.e.astray.Load() > 0) {
 		d.reinforce()
 	}
 	return alert
 }
 
-// relieve hands p over if something waits for it, or nothing has for long, and
-// reports whether it did.
-func (d *watchdog) relieve(p *processor, s sighting) bool {
+// stretch returns how many times longer than alone a turn may take because other
+// goroutines want the CPUs too; one or two that wait for each are everyday. A turn
+// that computes looks like one that blocks: without this, each that is taken for
+// blocked has one more compute beside it, so that all take still longer, until
+// hundreds of turns share the CPUs.
+func (d *watchdog) stretch() int {
+	return min(1+d.runnable()/(2*runtime.GOMAXPROCS(0)), patience)
+}
+
+// relieve hands p over if something has waited for it for so many looks, or
+// nothing has for long, and reports whether it did.
+func (d *watchdog) relieve(p *processor, s sighting, looks int) bool {
 	e, w := d.e, p.owner.Load()
 	if w == nil {
 		return false
 	}
-	waits := p.next.Load() != nil || e.hasWork()
-	claimed := (waits || s.looks > patience) && p.claim(s.turn)
+	if p.next.Load() == nil && !e.hasWork() {
+		looks = patience
+	}
+	claimed := s.looks >= looks && p.claim(s.turn)
 	if claimed {
 		w.proc.CompareAndSwap(p, nil) // before anybody can be given p
 		e.astray.Add(1)

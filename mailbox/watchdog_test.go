@@ -1,6 +1,8 @@
 package mailbox
 
 import (
+	"runtime"
+	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,7 +55,7 @@ func TestIdleExecutorIsAtRest(t *testing.T) {
 // A watchdog that was parked comes back when it is needed.
 func TestWatchdogWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := start(t, ExecutorOptions{Parallelism: 1})
+		e := startAlone(t, ExecutorOptions{Parallelism: 1}, 0)
 		for range 3 {
 			settled(t, e, "idle,")
 			release := hold(t, e)
@@ -75,10 +77,10 @@ func TestStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stalled sync.Map
 		var calls atomic.Int32
-		e := start(t, ExecutorOptions{Parallelism: 2, Stalled: func(w *Worker) {
+		e := startAlone(t, ExecutorOptions{Parallelism: 2, Stalled: func(w *Worker) {
 			stalled.Store(w, w.Detached())
 			calls.Add(1)
-		}})
+		}}, 0)
 		gate := make(chan struct{})
 		var stuck *Worker
 		spawn(e, unbounded, func(w *Worker, _ *int) {
@@ -166,4 +168,49 @@ func TestLongTurns(t *testing.T) {
 		}
 		settled(t, e, "after long turns")
 	})
+}
+
+// While the CPUs are crowded, a turn that does not end is more likely to compute
+// than to block: others get its processor later, and one at a time; but they do.
+func TestCrowdedCPUs(t *testing.T) {
+	for _, c := range []struct{ crowd, looks int }{
+		{0, 1}, {1, 1}, {8, 5}, {1000, patience},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			const blocked = 20
+			e := startAlone(t, ExecutorOptions{Parallelism: 2}, c.crowd*runtime.GOMAXPROCS(0))
+			gate, entered := make(chan struct{}), make(chan struct{})
+			begun := time.Now()
+			for range blocked {
+				spawn(e, unbounded, func(*Worker, *int) {
+					entered <- struct{}{}
+					<-gate
+				}).tell(nil, 0)
+			}
+			for range blocked {
+				<-entered
+			}
+			close(gate)
+			took, one := time.Since(begun), time.Duration(c.looks+1)*alertTick
+			least, most := (blocked/2-1)*one-calmTick, blocked/2*one+2*calmTick // two at once, then two after each round
+			if c.looks == 1 {
+				least = 0 // errands make it faster
+			}
+			if took < least || took > most {
+				t.Errorf("with %d goroutines that wait for each CPU, %d blocked turns began within %v, want %v to %v",
+					c.crowd, blocked, took, least, most)
+			}
+		})
+	}
+}
+
+// A Go release that renames the metric would leave the watchdog blind.
+func TestRunnableMetric(t *testing.T) {
+	sample := []metrics.Sample{{Name: runnableMetric}}
+	if metrics.Read(sample); sample[0].Value.Kind() != metrics.KindUint64 {
+		t.Errorf("%s is of kind %d", runnableMetric, sample[0].Value.Kind())
+	}
+	if n := runnableGoroutines()(); n < 0 {
+		t.Errorf("%d goroutines wait for a CPU", n)
+	}
 }

@@ -43,66 +43,70 @@ func TestAttach(t *testing.T) {
 	}
 }
 
+// outboxes gives each worker an outbox, and empties it when the worker flushes.
+type outboxes struct {
+	mu   sync.Mutex // guards following
+	all  []*outbox
+	most int // in one at a flush
+}
+
+type outbox struct{ n int }
+
+func (o *outboxes) attach(*Worker) any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all = append(o.all, &outbox{})
+	return o.all[len(o.all)-1]
+}
+
+func (o *outboxes) flush(w *Worker) {
+	box := w.Local().(*outbox)
+	o.mu.Lock()
+	o.most = max(o.most, box.n)
+	o.mu.Unlock()
+	box.n = 0
+}
+
 // A worker flushes before it parks, after a turn that lost its processor, and
 // every flushEvery turns while it is busy.
 func TestFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		type outbox struct{ n int }
-		most, left := 0, 0
-		var mu sync.Mutex
-		all := map[*outbox]bool{}
-		e := start(t, ExecutorOptions{Parallelism: 2,
-			Attach: func(*Worker) any {
-				o := &outbox{}
-				mu.Lock()
-				all[o] = true
-				mu.Unlock()
-				return o
-			},
-			Flush: func(w *Worker) {
-				mu.Lock()
-				most = max(most, w.Local().(*outbox).n)
-				mu.Unlock()
-				w.Local().(*outbox).n = 0
-			},
-		})
+		o := &outboxes{}
+		e := start(t, ExecutorOptions{Parallelism: 2, Attach: o.attach, Flush: o.flush})
 		flushed := func(when string) {
 			t.Helper()
 			synctest.Wait()
-			left = 0
-			for o := range all {
-				left += o.n
-			}
-			if left > 0 || len(all) == 0 {
-				t.Errorf("%s: %d of %d workers' messages are left", when, left, len(all))
+			for _, box := range o.all {
+				if box.n > 0 {
+					t.Errorf("%s: %d messages are left", when, box.n)
+				}
 			}
 		}
-		one := spawn(e, unbounded, func(w *Worker, _ *int) { w.Local().(*outbox).n++ })
-		one.tell(nil, 0)
+		send := func(w *Worker, _ *int) { w.Local().(*outbox).n++ }
+		spawn(e, unbounded, send).tell(nil, 0)
 		flushed("one turn")
 
 		var ping, pong *actor[int]
 		ping = spawn(e, unbounded, func(w *Worker, n *int) {
-			w.Local().(*outbox).n++
-			if *n > 0 {
+			if send(w, n); *n > 0 {
 				pong.tell(w, *n-1)
 			}
 		})
 		pong = spawn(e, unbounded, func(w *Worker, n *int) {
-			w.Local().(*outbox).n++
+			send(w, n)
 			ping.tell(w, *n)
 		})
 		ping.tell(nil, 1000)
 		flushed("ping-pong")
-		if most > flushEvery {
-			t.Errorf("%d turns went by without a flush", most)
+		if o.most == 0 || o.most > flushEvery {
+			t.Errorf("%d turns went by without a flush", o.most)
 		}
 
 		gate := make(chan struct{})
-		spawn(e, unbounded, func(w *Worker, _ *int) {
+		spawn(e, unbounded, func(w *Worker, n *int) {
 			w.Block()
 			<-gate
-			w.Local().(*outbox).n++
+			send(w, n)
 		}).tell(nil, 0)
 		close(gate)
 		flushed("a turn that blocks")
@@ -132,35 +136,31 @@ func TestFlushSchedules(t *testing.T) {
 	})
 }
 
-// Schedule takes any worker, also one that is idle or runs somebody else's turn.
+// Schedule takes any worker, also one that is idle or runs somebody else's turn,
+// and so does Block. The tellers wait for each answer, so that workers go idle and
+// come back all the time.
 func TestScheduleFromAnyWorker(t *testing.T) {
-	const actors, each = 20, 2000
-	e := start(t, ExecutorOptions{Parallelism: 3})
-	workers := make(chan *Worker, 1000)
-	var handled, tellers sync.WaitGroup
-	handled.Add(actors * each)
-	for range actors {
-		a := spawn(e, unbounded, func(w *Worker, _ *int) {
-			select {
-			case workers <- w:
-			default:
-			}
-			handled.Done()
-		})
-		tellers.Go(func() {
-			var w *Worker
-			for i := range each {
-				select {
-				case w = <-workers:
-				default:
+	const each = 2000
+	for _, tellers := range []int{1, 2, 16} {
+		e := start(t, ExecutorOptions{Parallelism: 3})
+		var all sync.WaitGroup
+		workers := make(chan *Worker, 16)
+		for range tellers {
+			answer := make(chan *Worker, 1)
+			a := spawn(e, unbounded, func(w *Worker, _ *int) { answer <- w })
+			all.Go(func() {
+				var w *Worker
+				for i := range each {
+					a.tell(w, i)
+					workers <- <-answer
+					w = <-workers // perhaps another teller's
+					if i%10 == 0 {
+						w.Block()
+					}
 				}
-				a.tell(w, i)
-				if w != nil && i%50 == 0 {
-					w.Block() // safe, though of no use
-				}
-			}
-		})
+			})
+		}
+		all.Wait()
+		stop(t, e)
 	}
-	tellers.Wait()
-	handled.Wait()
 }
