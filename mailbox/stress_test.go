@@ -120,8 +120,12 @@ func TestCrowd(t *testing.T) {
 		each = 400
 	}
 	for _, o := range []Options{
-		unbounded, {Capacity: 1}, {Capacity: 100}, {Capacity: 10, Overflow: DropOldest},
-		{Capacity: 64, Overflow: DropOldest}, {Capacity: 50, Overflow: DropNewest},
+		unbounded,
+		{Capacity: 1},
+		{Capacity: 100},
+		{Capacity: 10, Overflow: DropOldest},
+		{Capacity: 64, Overflow: DropOldest},
+		{Capacity: 50, Overflow: DropNewest},
 	} {
 		c := &crowd{t: t}
 		e := start(t, ExecutorOptions{Flush: func(*Worker) {}, Stalled: func(*Worker) {}})

@@ -304,9 +304,11 @@ func (s *session) open(ctx context.Context, far *remote, m *method, r *remoteStr
 	if id, err = s.pending.add(r); err != nil {
 		return 0, err
 	}
-	o := outgoing{kind: wire.KindOpen, flags: wire.FlagEnd, id: id, method: m, far: far, codec: c.ID(), body: body, ordinal: &r.ordinal,
+	o := outgoing{
+		kind: wire.KindOpen, flags: wire.FlagEnd, id: id, method: m, far: far, codec: c.ID(), body: body, ordinal: &r.ordinal,
 		credit:   wire.Credit{Bytes: s.conn.Agreed().MaxMessage, Messages: MaxStreamItems},
-		patience: patience{ctx, s.rt.tellDeadline(ctx)}}
+		patience: patience{ctx, s.rt.tellDeadline(ctx)},
+	}
 	if at, ok := ctx.Deadline(); ok {
 		o.deadline = wire.DeadlineUnits(s.rt.until(s.rt.clock.Of(at)))
 	}
