@@ -73,11 +73,6 @@ func (c *Conn) begin(now int64) {
 // Send queues one frame in two pieces, of which body may be empty: head begins
 // with the frame's header. Both are copied, in one piece. Send never writes,
 // unless it finds the queue at its hard limit with nobody writing: call Flush or
-// gatherYields is how often FlushSoon yields while others still append. The second
-// time makes writes larger by half and calls cheaper by a tenth at 256 callers; more
-// only adds latency.
-const gatherYields = 2
-
 // FlushSoon after it, or leave that to Idle.
 //
 // It costs a short lock and the copy, and allocates nothing. An error with code
@@ -147,6 +142,11 @@ func (c *Conn) Flush() {
 		c.write(b)
 	}
 }
+
+// gatherYields is how often FlushSoon yields while others still append. The second
+// time makes writes larger by half and calls cheaper by a tenth at 256 callers; more
+// only adds latency.
+const gatherYields = 2
 
 // FlushSoon lets other runnable goroutines append first, by yielding, and
 // then flushes: when many callers share the connection this makes one write of

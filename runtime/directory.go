@@ -188,7 +188,9 @@ func (d *directory) watchLoop(r registry.Registry, name string) {
 		}
 		d.rt.log.Warn("watching the registry failed; known endpoints stay in use", "service", name, "error", err)
 		d.mu.Lock()
-		d.listed[name] = d.listed[name] // nobody waits for it any longer
+		if _, known := d.listed[name]; !known {
+			d.listed[name] = nil // nobody waits for it any longer
+		}
 		d.regroupLocked(name)
 		d.mu.Unlock()
 		select {

@@ -12,13 +12,8 @@ import (
 )
 
 func TestFit(t *testing.T) {
-	type (
-		named  string
-		filled = struct {
-			p    *int
-			rest [unsafe.Sizeof(payload{}) - unsafe.Sizeof(uintptr(0))]byte
-		}
-	)
+	type named string
+	const rest = unsafe.Sizeof(payload{}) - unsafe.Sizeof(uintptr(0)) // beside a pointer
 	for _, c := range []struct {
 		of   reflect.Type
 		want fit
@@ -57,10 +52,13 @@ func TestFit(t *testing.T) {
 			_ struct{}
 			p *int
 		}](), fitBoxed}, // for want of trying
-		{reflect.TypeFor[filled](), fitPointer},
 		{reflect.TypeFor[struct {
-			filled
-			one byte
+			p    *int
+			rest [rest]byte
+		}](), fitPointer},
+		{reflect.TypeFor[struct {
+			p    *int
+			rest [rest + 1]byte
 		}](), fitBoxed},
 		{reflect.TypeFor[any](), fitBoxed},
 		{reflect.TypeFor[error](), fitBoxed},

@@ -97,7 +97,7 @@ func TestBothDirections(t *testing.T) {
 // node has made.
 func TestManyMethods(t *testing.T) {
 	overAll(t, func(f *fabric) {
-		type many struct{ got []int }
+		type many struct{}
 		methods := make([]rt.Method[probed, int, int], 500)
 		handlers := make([]rt.Handler[probed, many], len(methods))
 		for i := range methods {

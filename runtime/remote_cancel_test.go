@@ -171,7 +171,7 @@ func TestBreakRemoteStream(t *testing.T) {
 			f.Fatal(err)
 		}
 		to := rt.At[probed](client, ref.Addr())
-		for n := range 20 {
+		for n := range 10 {
 			next := 0
 			for i, err := range rt.Recv(f.ctx(), to, endless, n) {
 				if err != nil || i != next {
