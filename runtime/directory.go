@@ -261,6 +261,9 @@ func (d *directory) part(s *session) {
 	}
 	n.live.Store(nil)
 	delete(d.nodes, s)
+	if slices.Contains(d.rt.o.join, s.conn.Remote()) {
+		d.expected[s.conn.Remote()] = true // joinLoop will connect again: let calls wait for it
+	}
 	for _, name := range n.services {
 		d.regroupLocked(name)
 	}
@@ -393,7 +396,6 @@ func (rt *Runtime) joinLoop(ep posthaste.Endpoint) {
 			s := sessionOf(conn)
 			select {
 			case <-s.gone:
-				rt.services.expect(ep)
 			case <-rt.quit.Done():
 				return
 			}

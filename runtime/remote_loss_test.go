@@ -153,9 +153,13 @@ func TestJoinComesBack(t *testing.T) {
 		f.serve(client, v, "north")
 		south, north := rt.Service[probed](client, "south"), rt.Service[probed](server, "north")
 		for range 3 {
-			if _, err := rt.Ask(f.ctx(), south, v.echo, nil); err != nil {
-				f.Fatalf("from the one who joined: %v", err)
-			}
+			f.until("the one who joined has connected again", func() bool {
+				_, err := rt.Ask(f.ctx(), south, v.echo, nil)
+				if err != nil && !errors.Is(err, rt.ErrConnLost) { // it may not have noticed yet
+					f.Fatalf("from the one who joined: %v", err)
+				}
+				return err == nil
+			})
 			f.until("the other knows north", func() bool {
 				_, err := rt.Ask(f.ctx(), north, v.echo, nil)
 				return err == nil
