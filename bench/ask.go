@@ -49,7 +49,7 @@ func (l *askLoad) start() {
 	}
 }
 
-func (l *askLoad) done() (uint64, error) { return sumTallies(l.tallies), nil }
+func (l *askLoad) done() (count, error) { return countNow(sumTallies(l.tallies)), nil }
 
 func (l *askLoad) stop() (*hdrhistogram.Histogram, error) {
 	err := l.dismiss()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -14,21 +13,31 @@ const chanMailbox = 1024
 type chanPeer struct{}
 
 var (
-	_ LocalTeller = chanPeer{}
-	_ LocalAsker  = chanPeer{}
-	_ LocalPonger = chanPeer{}
+	_ Local   = chanPeer{}
+	_ Inliner = chanPeer{}
 )
 
-// StartSink starts a goroutine that counts what comes through a buffered
-// channel.
-func (chanPeer) StartSink() (Sink, error) {
+// Open has nothing to start.
+func (chanPeer) Open(bool) (House, error) { return &chanHouse{}, nil }
+
+// A chanHouse knows how to end those goroutines that do not end by themselves.
+type chanHouse struct{ ends []func() }
+
+func (h *chanHouse) Close() {
+	for _, end := range h.ends {
+		end()
+	}
+}
+
+// Sink starts a goroutine that counts what comes through a buffered channel.
+func (*chanHouse) Sink() (Sink, error) {
 	s := &chanSink{box: make(chan uint64, chanMailbox), total: make(chan uint64)}
 	go s.countLoop()
 	return s, nil
 }
 
 type chanSink struct {
-	box     chan uint64 // closed by Close, which ends countLoop
+	box     chan uint64 // closed by Finish, which ends countLoop
 	handled atomic.Uint64
 	total   chan uint64 // one value when box is empty and closed
 }
@@ -50,13 +59,13 @@ func (s *chanSink) Tell(v uint64) error {
 
 func (s *chanSink) Handled() uint64 { return s.handled.Load() }
 
-func (s *chanSink) Close() (uint64, error) {
+func (s *chanSink) Finish() (uint64, error) {
 	close(s.box)
 	return <-s.total, nil
 }
 
-// StartEchoes starts n goroutines that answer requests.
-func (chanPeer) StartEchoes(n int) (Echoes, error) {
+// Echoes starts n goroutines that answer requests.
+func (h *chanHouse) Echoes(n int) (Echoes, error) {
 	e := make(chanEchoes, n)
 	for i := range e {
 		e[i] = make(chan chanRequest, chanMailbox)
@@ -66,8 +75,12 @@ func (chanPeer) StartEchoes(n int) (Echoes, error) {
 			}
 		}()
 	}
+	h.ends = append(h.ends, e.end)
 	return e, nil
 }
+
+// InlineEchoes are Echoes: this is what others are compared with.
+func (chanPeer) InlineEchoes(h House, n int) (Echoes, error) { return h.Echoes(n) }
 
 // A chanRequest carries the channel of its reply, which the caller reuses.
 type chanRequest struct {
@@ -77,6 +90,12 @@ type chanRequest struct {
 
 type chanEchoes []chan chanRequest
 
+func (e chanEchoes) end() {
+	for _, box := range e {
+		close(box)
+	}
+}
+
 func (e chanEchoes) Asker(i int) func(uint64) (uint64, error) {
 	box, reply := e[i], make(chan uint64, 1)
 	return func(v uint64) (uint64, error) {
@@ -85,75 +104,106 @@ func (e chanEchoes) Asker(i int) func(uint64) (uint64, error) {
 	}
 }
 
-func (e chanEchoes) Close() {
-	for _, box := range e {
-		close(box)
+// Rings starts a goroutine and a channel for each receiver. The channels have room
+// for the message, because a receiver may be its own neighbour; unbuffered ones are
+// not faster.
+func (*chanHouse) Rings(r *rings) error {
+	for i := range r.rings {
+		first := make(chan uint64, 1)
+		in := first
+		for place := range r.size {
+			out := first
+			if place < r.size-1 {
+				out = make(chan uint64, 1)
+			}
+			go passLoop(r.stage(i, place), in, out)
+			in = out
+		}
+		first <- 0
 	}
+	return nil
 }
 
-// StartPairs starts two goroutines and two channels for each pair.
-func (chanPeer) StartPairs(n int) (Pairs, error) {
-	p := &chanPairs{pairs: make([]*chanPair, n)}
-	for i := range p.pairs {
-		c := &chanPair{ping: make(chan uint64), pong: make(chan uint64)}
-		p.pairs[i] = c
-		p.wg.Go(c.pongLoop)
-		p.wg.Go(func() { c.pingLoop(p) })
-	}
-	return p, nil
-}
-
-type chanPairs struct {
-	pairs    []*chanPair
-	stopping atomic.Bool
-	wg       sync.WaitGroup // both loops of every pair
-}
-
-type chanPair struct {
-	ping    chan uint64 // closed by pingLoop, which ends pongLoop
-	pong    chan uint64 // closed by pongLoop
-	handled atomic.Uint64
-	lost    bool // set by pingLoop before it ends
-	_       [64]byte
-}
-
-// pingLoop sends the message and gets it back: two messages handled.
-func (c *chanPair) pingLoop(p *chanPairs) {
-	defer close(c.ping)
-	for v := uint64(0); !p.stopping.Load(); v++ {
-		c.ping <- v
-		if got := <-c.pong; got != v {
-			c.lost = true
+// passLoop is a receiver of a ring. The one that keeps the message closes its
+// neighbour's channel; then each closes the next one's.
+func passLoop(s stage, in <-chan uint64, out chan<- uint64) {
+	defer close(out)
+	for hop := range in {
+		if !s.pass(hop) {
 			return
 		}
-		if v%(samples/2) == 0 {
-			c.handled.Store(2 * v)
+		out <- hop + 1
+	}
+}
+
+// Fan starts a goroutine for the source and one for each leaf.
+func (h *chanHouse) Fan(f *fan) error {
+	next := make(chan uint64, 1)
+	leaves := make([]chan uint64, f.leaves)
+	for i := range leaves {
+		leaves[i] = make(chan uint64, 1)
+		go leafLoop(f.leaf(i), leaves[i], next)
+	}
+	go sourceLoop(next, leaves)
+	next <- 0
+	h.ends = append(h.ends, func() { close(next) })
+	return nil
+}
+
+func leafLoop(l leaf, in <-chan uint64, next chan<- uint64) {
+	for round := range in {
+		if l.handle(round) {
+			next <- round + 1
 		}
 	}
 }
 
-func (c *chanPair) pongLoop() {
-	defer close(c.pong)
-	for v := range c.ping {
-		c.pong <- v
-	}
-}
-
-func (p *chanPairs) Handled() uint64 {
-	n := uint64(0)
-	for _, c := range p.pairs {
-		n += c.handled.Load()
-	}
-	return n
-}
-
-func (p *chanPairs) Close() error {
-	p.stopping.Store(true)
-	p.wg.Wait()
-	for i, c := range p.pairs {
-		if c.lost {
-			return fmt.Errorf("pair %d lost its message", i)
+// sourceLoop ends the leaves when it ends.
+func sourceLoop(next <-chan uint64, leaves []chan uint64) {
+	for round := range next {
+		for _, to := range leaves {
+			to <- round
 		}
 	}
+	for _, to := range leaves {
+		close(to)
+	}
+}
+
+// Crowd starts a goroutine and a channel for each receiver.
+func (*chanHouse) Crowd(c *crowd) (Guests, error) {
+	g := &chanGuests{to: make([]chan uint64, c.size)}
+	for i := range g.to {
+		g.to[i] = make(chan uint64)
+		g.alive.Add(1)
+		go g.guestLoop(c, g.to[i])
+	}
+	return g, nil
+}
+
+type chanGuests struct {
+	to    []chan uint64
+	alive sync.WaitGroup
+}
+
+func (g *chanGuests) guestLoop(c *crowd, box <-chan uint64) {
+	defer g.alive.Done()
+	for range box {
+		c.meet()
+	}
+}
+
+func (g *chanGuests) Greet() error {
+	for _, to := range g.to {
+		to <- 0
+	}
+	return nil
+}
+
+func (g *chanGuests) Leave() error {
+	for _, to := range g.to {
+		close(to)
+	}
+	g.alive.Wait()
 	return nil
 }

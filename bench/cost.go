@@ -15,6 +15,7 @@ type Cost struct {
 	Wall    time.Duration `json:"wall"` // since an arbitrary moment
 	CPU     time.Duration `json:"cpu"`  // user and system
 	Mallocs uint64        `json:"mallocs"`
+	Sleeps  uint64        `json:"sleeps"`  // times that a thread went to sleep, to be woken
 	Machine time.Duration `json:"machine"` // what all processes have used, and other guests took; 0 if unknown
 }
 
@@ -34,6 +35,7 @@ func (m meter) read() (Cost, error) {
 		Wall:    time.Since(m.epoch),
 		CPU:     time.Duration(use.Utime.Nano() + use.Stime.Nano()),
 		Mallocs: heap.Mallocs,
+		Sleeps:  uint64(use.Nvcsw),
 		Machine: machineBusy(),
 	}, nil
 }
@@ -42,6 +44,7 @@ func (m meter) read() (Cost, error) {
 type Rate struct {
 	CPU     float64 `json:"cpu"` // seconds
 	Mallocs float64 `json:"mallocs"`
+	Sleeps  float64 `json:"sleeps"`
 	Machine float64 `json:"machine"` // seconds
 }
 
@@ -55,6 +58,7 @@ func rate(from, to Cost) Rate {
 	return Rate{
 		CPU:     (to.CPU - from.CPU).Seconds() / s,
 		Mallocs: float64(to.Mallocs-from.Mallocs) / s,
+		Sleeps:  float64(to.Sleeps-from.Sleeps) / s,
 		Machine: (to.Machine - from.Machine).Seconds() / s,
 	}
 }

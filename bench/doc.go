@@ -2,8 +2,10 @@
 //
 // # What it hides
 //
-// A [Peer] is one library behind small interfaces (peer.go); a [Scenario] is one
-// load (scenario.go). Everything else is how they are brought together fairly:
+// A [Peer] is one library behind small interfaces (peer.go, house.go); a [Scenario]
+// is one load (scenario.go). Actor libraries whose messages are of any type share
+// their receivers (library.go, package anyactor), and the Savina benchmarks are
+// package savina. Everything else is how they are brought together fairly:
 // every round of a peer runs in a server process and a client process of its own
 // (child.go, control.go, serve.go, drive.go), so that processor time and
 // allocations of both sides are counted apart from each other and from those of
@@ -19,7 +21,8 @@
 // # Guarantees
 //
 //  1. A figure is of a peer that worked: each reply's length and number are
-//     checked, the content of one in 64, and no message may be lost.
+//     checked, the content of one in 64, and no message may be lost; a Savina
+//     benchmark must have the result that is known beforehand.
 //  2. A peer that fails gets a result that says why; the others are measured.
 //  3. No child outlives its parent, nor its round by more than its grace.
 //  4. All peers bear the cost of the same checks and clocks.

@@ -26,6 +26,7 @@ type outcome struct {
 	P999us    float64 `json:"p999_us"`
 	Rate      Rate    `json:"rate"`       // of the client process
 	WireBytes float64 `json:"wire_bytes"` // per call, both ways; 0 in a local scenario
+	Gauges    Gauges  `json:"gauges"`
 }
 
 // drive is the client child: it puts sc's load on p and reports.
@@ -76,8 +77,7 @@ type driver struct {
 
 // A mark is the state of a load at one moment.
 type mark struct {
-	at    time.Time
-	calls uint64
+	calls count
 	cost  Cost
 }
 
@@ -110,9 +110,12 @@ func (d *driver) measure() (outcome, error) {
 		return outcome{}, err
 	}
 	o := outcome{
-		Calls:   to.calls - from.calls,
-		Seconds: to.at.Sub(from.at).Seconds(),
+		Calls:   to.calls.n - from.calls.n,
+		Seconds: to.calls.at.Sub(from.calls.at).Seconds(),
 		Rate:    rate(from.cost, to.cost),
+	}
+	if g, ok := d.load.(gauged); ok {
+		o.Gauges = g.gauges()
 	}
 	if lat != nil && lat.TotalCount() > 0 {
 		o.P50us = float64(lat.ValueAtQuantile(50)) / 1e3
@@ -127,7 +130,7 @@ func (d *driver) measure() (outcome, error) {
 func (d *driver) window() (from, to mark, err error) {
 	d.load.record(true)
 	from, err = d.mark()
-	for to = from; err == nil && to.calls == from.calls; {
+	for to = from; err == nil && to.calls.n == from.calls.n; {
 		if err = d.wait(d.job.Duration); err == nil {
 			to, err = d.mark()
 		}
@@ -137,19 +140,25 @@ func (d *driver) window() (from, to mark, err error) {
 }
 
 func (d *driver) mark() (mark, error) {
-	cost, err := d.meter.read()
+	calls, err := d.load.done()
 	if err != nil {
 		return mark{}, err
 	}
-	calls, err := d.load.done()
-	return mark{time.Now(), calls, cost}, err
+	cost, err := d.meter.read()
+	return mark{calls, cost}, err
 }
 
-// wait sleeps unless the load fails.
+// wait sleeps unless the load fails, or comes to its end.
 func (d *driver) wait(t time.Duration) error {
+	var finished <-chan struct{}
+	if f, ok := d.load.(finite); ok {
+		finished = f.finished()
+	}
 	select {
 	case err := <-d.load.failed():
 		return err
+	case <-finished:
+		return nil
 	case <-time.After(t):
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/posthaste-go/posthaste/bench/savina"
 )
 
 // brokenPeers are peers with one fault each, around rawnet.
@@ -35,6 +37,30 @@ func brokenPeers() []Peer {
 			return b
 		}}},
 		{Name: "lingers", Impl: faulty{stop: func() { select {} }}},
+		{Name: "miscounts", Impl: miscounter{}},
+	}
+}
+
+// A miscounter has a Savina benchmark's result wrong.
+type miscounter struct{ chanPeer }
+
+func (m miscounter) Stage(b *savina.Benchmark) (func(savina.Size) int, func(), error) {
+	lap, end, err := m.chanPeer.Stage(b)
+	return func(s savina.Size) int { return lap(s) + 1 }, end, err
+}
+
+func TestWrongResult(t *testing.T) {
+	s := runBench(t, "-run", "savina/counting", "-peers", "miscounts")
+	if s.status != exitFailed || s.results[0].Error != "client: the result is 257, want 256" {
+		t.Errorf("status %d, error %q", s.status, s.results[0].Error)
+	}
+}
+
+// TestUnable wants peers that lack what a scenario is about to be named.
+func TestUnable(t *testing.T) {
+	s := runBench(t, "-run", "local/askinline/1", "-peers", "chan,rawnet,hollywood")
+	if s.status != exitOK || len(s.results) != 1 || !strings.Contains(s.out, "  not supported: hollywood\n") {
+		t.Errorf("status %d\n%s", s.status, s.out)
 	}
 }
 
@@ -87,7 +113,7 @@ func (c faultyClient) Ask(ctx context.Context, req []byte) ([]byte, error) {
 func TestBrokenPeer(t *testing.T) {
 	for _, c := range []struct{ peer, timeout, reason string }{
 		{"refuses", "20s", "server: serve: no licence"},
-		{"crashes", "20s", "client: ask: "},
+		{"crashes", "20s", "client: "}, // ask or dial: it depends on who is faster
 		{"deaf", "20s", "client: dial: nobody answers"},
 		{"truncates", "20s", "echo: 63 bytes came back of 64"},
 		{"swaps", "20s", "echo: reply 2 to call 1"},

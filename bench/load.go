@@ -30,8 +30,8 @@ type load interface {
 	// record says whether latencies count from now on.
 	record(on bool)
 
-	// done returns how many operations the peer has completed so far.
-	done() (uint64, error)
+	// done returns how many operations the peer has completed.
+	done() (count, error)
 
 	// failed receives the first error of the load; it is never closed.
 	failed() <-chan error
@@ -39,6 +39,27 @@ type load interface {
 	// stop ends the load, checks that nothing was lost and returns the
 	// latencies, nil if the load has none.
 	stop() (*hdrhistogram.Histogram, error)
+}
+
+// A count is how many operations were completed at a moment, which may have passed
+// if operations come in batches.
+type count struct {
+	n  uint64
+	at time.Time
+}
+
+func countNow(n uint64) count { return count{n, time.Now()} }
+
+// A finite load comes to an end by itself, which ends the window.
+type finite interface {
+	// finished is closed at the end.
+	finished() <-chan struct{}
+}
+
+// A gauged load measures more than calls.
+type gauged interface {
+	// gauges returns what was measured. The load has been stopped.
+	gauges() Gauges
 }
 
 // An exchanger is a load that can also run a fixed number of operations, from

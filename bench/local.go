@@ -14,16 +14,18 @@ import (
 type localTellLoad struct {
 	*crew
 	shape Shape
+	house House
 	sink  Sink
 	sent  atomic.Uint64 // each sender adds what it sent when it ends
 }
 
 func openLocalTell(impl any, s Shape, _ string) (load, error) {
-	sink, err := impl.(LocalTeller).StartSink()
+	h, err := impl.(Local).Open(false)
 	if err != nil {
 		return nil, err
 	}
-	return &localTellLoad{crew: newCrew(), shape: s, sink: sink}, nil
+	sink, err := h.Sink()
+	return &localTellLoad{crew: newCrew(), shape: s, house: h, sink: sink}, err
 }
 
 func (l *localTellLoad) start() {
@@ -44,13 +46,14 @@ func (l *localTellLoad) start() {
 	}
 }
 
-func (l *localTellLoad) done() (uint64, error) { return l.sink.Handled(), nil }
+func (l *localTellLoad) done() (count, error) { return countNow(l.sink.Handled()), nil }
 
 func (l *localTellLoad) stop() (*hdrhistogram.Histogram, error) {
 	if err := l.dismiss(); err != nil {
 		return nil, err
 	}
-	handled, err := l.sink.Close()
+	defer l.house.Close()
+	handled, err := l.sink.Finish()
 	if sent := l.sent.Load(); err == nil && sent != handled {
 		err = fmt.Errorf("%d tells sent, %d handled", sent, handled)
 	}
@@ -65,20 +68,30 @@ func (l *localTellLoad) stop() (*hdrhistogram.Histogram, error) {
 type localAskLoad struct {
 	*crew
 	shape   Shape
+	house   House
 	echoes  Echoes
 	tallies []*tally
 }
 
 func openLocalAsk(impl any, s Shape, _ string) (load, error) {
-	echoes, err := impl.(LocalAsker).StartEchoes(s.Actors)
+	return openEchoes(impl, s, func(h House) (Echoes, error) { return h.Echoes(s.Actors) })
+}
+
+func openLocalInline(impl any, s Shape, _ string) (load, error) {
+	return openEchoes(impl, s, func(h House) (Echoes, error) { return impl.(Inliner).InlineEchoes(h, s.Actors) })
+}
+
+func openEchoes(impl any, s Shape, start func(House) (Echoes, error)) (load, error) {
+	h, err := impl.(Local).Open(false)
 	if err != nil {
 		return nil, err
 	}
-	l := &localAskLoad{crew: newCrew(), shape: s, echoes: echoes}
+	l := &localAskLoad{crew: newCrew(), shape: s, house: h}
 	for range s.Callers {
 		l.tallies = append(l.tallies, newTally())
 	}
-	return l, nil
+	l.echoes, err = start(h)
+	return l, err
 }
 
 func (l *localAskLoad) start() {
@@ -118,49 +131,12 @@ func checkedAsk(ask func(uint64) (uint64, error), v uint64) error {
 	return nil
 }
 
-func (l *localAskLoad) done() (uint64, error) { return sumTallies(l.tallies), nil }
+func (l *localAskLoad) done() (count, error) { return countNow(sumTallies(l.tallies)), nil }
 
 func (l *localAskLoad) stop() (*hdrhistogram.Histogram, error) {
 	if err := l.dismiss(); err != nil {
 		return nil, err
 	}
-	l.echoes.Close()
+	l.house.Close()
 	return mergeTallies(l.tallies), nil
-}
-
-// A localPongLoad has no goroutines of its own: the receivers keep each other
-// busy.
-type localPongLoad struct {
-	*crew
-	impl  LocalPonger
-	shape Shape
-	pairs Pairs // nil if they could not be started
-}
-
-func openLocalPong(impl any, s Shape, _ string) (load, error) {
-	return &localPongLoad{crew: newCrew(), impl: impl.(LocalPonger), shape: s}, nil
-}
-
-func (l *localPongLoad) start() {
-	pairs, err := l.impl.StartPairs(l.shape.Actors)
-	if err != nil {
-		l.hire(func() error { return err })
-		return
-	}
-	l.pairs = pairs
-}
-
-func (l *localPongLoad) done() (uint64, error) {
-	if l.pairs == nil {
-		return 0, nil
-	}
-	return l.pairs.Handled(), nil
-}
-
-func (l *localPongLoad) stop() (*hdrhistogram.Histogram, error) {
-	err := l.dismiss()
-	if l.pairs == nil {
-		return nil, err
-	}
-	return nil, l.pairs.Close()
 }

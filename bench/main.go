@@ -141,7 +141,11 @@ func (b *bench) usage(set *flag.FlagSet) {
 func (b *bench) list() {
 	fmt.Fprintln(b.out, "scenarios:")
 	for _, s := range b.scenarios {
-		fmt.Fprintf(b.out, "  %-28s %s\n", s.Name, s.About)
+		about := s.About
+		if names := peerNames(unable(s, b.peers)); names != "" {
+			about += "; not supported: " + names
+		}
+		fmt.Fprintf(b.out, "  %-28s %s\n", s.Name, about)
 	}
 	fmt.Fprintln(b.out, "peers:")
 	for _, p := range b.peers {

@@ -27,7 +27,18 @@ func TestMain(m *testing.M) {
 }
 
 func testBench() bench {
-	return bench{peers: append(peers(), brokenPeers()...), scenarios: scenarios()}
+	return bench{peers: append(peers(), brokenPeers()...), scenarios: smallScenarios()}
+}
+
+// smallScenarios are all there are, but none that takes seconds.
+func smallScenarios() []Scenario {
+	all := scenarios()
+	for i := range all {
+		if s := &all[i].Shape; s.Conns == 0 {
+			s.Rings, s.Actors, s.Work = min(s.Rings, 100), min(s.Actors, 256), min(s.Work, 256)
+		}
+	}
+	return all
 }
 
 // A session is one run of the program.
@@ -72,7 +83,7 @@ func TestEveryScenario(t *testing.T) {
 		t.Errorf("status %d\n%s", s.status, s.errOut)
 	}
 	want := 0
-	for _, sc := range scenarios() {
+	for _, sc := range smallScenarios() {
 		if !strings.Contains(s.out, sc.Name+": "+sc.About) {
 			t.Errorf("no table of %s", sc.Name)
 		}
@@ -99,6 +110,10 @@ func checkResult(t *testing.T, sc Scenario, r Result) {
 	switch {
 	case r.Error != "":
 		t.Errorf("%s %s: %s", r.Scenario, r.Peer, r.Error)
+	case sc.Name == "local/spawn/1M" && (r.SpawnNs <= 0 || r.StopNs <= 0 || r.HeapB <= 0):
+		t.Errorf("a crowd without weight: %+v", r)
+	case sc.Name == "local/blocking" && (r.P99us <= 0 || r.Asleep <= 0):
+		t.Errorf("nobody slept, or nobody was asked: %+v", r)
 	case r.Round != 1 || r.PerS <= 0 || r.Calls == 0 || r.Seconds <= 0:
 		t.Errorf("no throughput: %+v", r)
 	case isAsk && sc.kind.remote && (r.P50us <= 0 || r.P99us < r.P50us || r.P999us < r.P99us):
@@ -119,7 +134,10 @@ func TestJSONShape(t *testing.T) {
 		t.Fatalf("%d objects, want 2\n%s", len(s.raw), s.errOut)
 	}
 	for i, object := range s.raw {
-		for field := range reflect.TypeFor[Result]().Fields() {
+		for _, field := range reflect.VisibleFields(reflect.TypeFor[Result]()) {
+			if field.Anonymous {
+				continue // its fields follow
+			}
 			name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if _, ok := object[name]; !ok && option != "omitempty" {
 				t.Errorf("object %d lacks %s", i, name)

@@ -15,7 +15,7 @@ type Peer struct {
 	Name   string // one word, as given to -peers
 	About  string // one line for -list
 	Module string // whose version is reported, "" for the standard library
-	Impl   any    // some of Remote, RemoteTeller, LocalTeller, LocalAsker, LocalPonger
+	Impl   any    // some of Remote, RemoteTeller, Local, Inliner, Savinist
 }
 
 // peers lists the contestants, in the order of the tables.
@@ -48,6 +48,18 @@ func peers() []Peer {
 			Name:  "chan",
 			About: "a goroutine behind a channel",
 			Impl:  chanPeer{},
+		},
+		{
+			Name:   "hollywood",
+			About:  "an actor of hollywood, default options",
+			Module: "github.com/anthdm/hollywood",
+			Impl:   libraryPeer(newHollywood),
+		},
+		{
+			Name:   "protoactor",
+			About:  "an actor of protoactor-go, default options",
+			Module: "github.com/asynkron/protoactor-go",
+			Impl:   libraryPeer(newProtoactor),
 		},
 	}
 }
@@ -100,58 +112,4 @@ type Teller interface {
 
 	// Close releases the connection.
 	Close()
-}
-
-// LocalTeller is a peer that can send to a receiver in the same process.
-type LocalTeller interface {
-	// StartSink starts a receiver.
-	StartSink() (Sink, error)
-}
-
-// A Sink receives messages and counts them.
-type Sink interface {
-	// Tell delivers v; it waits while the mailbox is full. Any number of
-	// goroutines may call it.
-	Tell(v uint64) error
-
-	// Handled returns how many messages were handled. It may be 64 behind.
-	Handled() uint64
-
-	// Close returns how many messages were handled when none is left. No Tell
-	// may be under way.
-	Close() (uint64, error)
-}
-
-// LocalAsker is a peer that can ask a receiver in the same process.
-type LocalAsker interface {
-	// StartEchoes starts n receivers, each of which replies with what it is
-	// asked.
-	StartEchoes(n int) (Echoes, error)
-}
-
-// Echoes are receivers that reply.
-type Echoes interface {
-	// Asker returns a function that asks receiver i. One goroutine uses the
-	// function; any number may have one.
-	Asker(i int) func(v uint64) (uint64, error)
-
-	// Close ends the receivers. No ask may be under way.
-	Close()
-}
-
-// LocalPonger is a peer two receivers of which can send to each other.
-type LocalPonger interface {
-	// StartPairs starts n pairs of receivers. Each pair passes one message to
-	// and fro, without a pause, until Close.
-	StartPairs(n int) (Pairs, error)
-}
-
-// Pairs are receivers that send to each other.
-type Pairs interface {
-	// Handled returns how many messages all receivers have handled. It may be 64
-	// behind for each pair.
-	Handled() uint64
-
-	// Close ends the receivers; it returns an error if a pair lost its message.
-	Close() error
 }

@@ -56,6 +56,16 @@ func able(sc Scenario, peers []Peer) []Peer {
 	return slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return !sc.kind.can(p.Impl) })
 }
 
+// unable returns the peers that play the same game, within the process or between
+// two, but not this scenario.
+func unable(sc Scenario, peers []Peer) []Peer {
+	plays := implements[Local]
+	if sc.kind.remote {
+		plays = implements[Remote]
+	}
+	return slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return sc.kind.can(p.Impl) || !plays(p.Impl) })
+}
+
 // run runs all rounds, prints the tables and returns the exit status.
 func (p *plan) run(ctx context.Context) int {
 	printMachine(p.out, p.peers)
@@ -67,6 +77,8 @@ func (p *plan) run(ctx context.Context) int {
 		results, err := p.scenario(ctx, sc)
 		if len(results) > 0 {
 			printTable(p.out, sc, results)
+			printUnable(p.out, sc, p.peers)
+			printGoals(p.out, sc, results)
 		}
 		if err != nil {
 			fmt.Fprintln(p.stderr, "bench:", err)

@@ -3,22 +3,14 @@ package main
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/posthaste-go/posthaste/mailbox"
 	rt "github.com/posthaste-go/posthaste/runtime"
 )
 
-const (
-	echoName = "echo" // of the service that the server's one actor serves
-
-	// benchMailbox is the mailbox of a local receiver, as large as chan's.
-	benchMailbox = chanMailbox
-
-	stopTimeout = 5 * time.Second
-)
+// echoName is the service that the server's one actor serves.
+const echoName = "echo"
 
 // posthastePeer is the runtime as its users see it: typed methods, one actor that
 // answers all connections, default options but for the size of mailboxes.
@@ -27,9 +19,6 @@ type posthastePeer struct{}
 var (
 	_ Remote       = posthastePeer{}
 	_ RemoteTeller = posthastePeer{}
-	_ LocalTeller  = posthastePeer{}
-	_ LocalAsker   = posthastePeer{}
-	_ LocalPonger  = posthastePeer{}
 )
 
 // echoes is the protocol of the server's actor.
@@ -76,10 +65,13 @@ func (posthastePeer) Serve(_ context.Context, listen string) (addr string, stop 
 	return node.Endpoint().String(), func() { stopNode(node) }, nil
 }
 
-func stopNode(node *rt.Runtime) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+func stopNode(node *rt.Runtime) { _ = drainNode(node, stopTimeout) } // what is left shows in the results
+
+// drainNode lets the node finish what it has.
+func drainNode(node *rt.Runtime, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	_ = node.Stop(ctx) // what the peer leaves behind shows in the results
+	return node.Stop(ctx)
 }
 
 // Dial runs a node that joins the one at addr: nodes share no connection.
@@ -118,168 +110,3 @@ func (c *posthasteClient) Told(ctx context.Context) (uint64, error) {
 }
 
 func (c *posthasteClient) Close() { stopNode(c.node) }
-
-// receives is the protocol of the local actors.
-type receives struct{}
-
-var (
-	receiveTell = rt.NewEvent[receives, uint64]("bench.local.tell")
-	receiveAsk  = rt.NewMethod[receives, uint64, uint64]("bench.local.ask")
-	receiveTold = rt.NewMethod[receives, uint64, uint64]("bench.local.told")
-)
-
-// A receiver counts messages, and passes them to its partner if it has one.
-type receiver struct {
-	partner rt.Ref[receives] // set before the first message
-	count   uint64
-	handled *atomic.Uint64 // count, up to 64 behind
-	ending  *atomic.Bool   // the message is not passed on but dropped here,
-	ended   chan struct{}  // which takes one token for each pair; nil without pairs
-}
-
-func (r *receiver) tell(c *rt.Context, v uint64) error {
-	if r.count++; r.count%samples == 0 {
-		r.handled.Store(r.count)
-	}
-	switch {
-	case r.ended == nil:
-		return nil
-	case r.ending.Load():
-		r.ended <- struct{}{}
-		return nil
-	}
-	return rt.Tell(c, r.partner, receiveTell, v+1)
-}
-
-func (r *receiver) ask(_ *rt.Context, v uint64) (uint64, error) { return v, nil }
-
-func (r *receiver) told(*rt.Context, uint64) (uint64, error) { return r.count, nil }
-
-// spawn starts an actor whose state is r.
-func (r *receiver) spawn(node *rt.Runtime) (rt.Ref[receives], error) {
-	if r.handled == nil {
-		r.handled = &atomic.Uint64{}
-	}
-	kind := rt.Define(func() *receiver { return r },
-		rt.OnTell(receiveTell, (*receiver).tell), rt.On(receiveAsk, (*receiver).ask), rt.On(receiveTold, (*receiver).told))
-	return rt.Spawn(node, "", kind, rt.Mailbox(benchMailbox, mailbox.Block))
-}
-
-// StartSink starts a node with one actor.
-func (posthastePeer) StartSink() (Sink, error) {
-	node, err := rt.New()
-	if err != nil {
-		return nil, err
-	}
-	r := &receiver{}
-	to, err := r.spawn(node)
-	return &posthasteSink{node, to, r.handled}, err
-}
-
-type posthasteSink struct {
-	node    *rt.Runtime
-	to      rt.Ref[receives]
-	handled *atomic.Uint64
-}
-
-func (s *posthasteSink) Tell(v uint64) error {
-	return rt.Tell(context.Background(), s.to, receiveTell, v)
-}
-
-func (s *posthasteSink) Handled() uint64 { return s.handled.Load() }
-
-// Close asks for the count: the question follows all tells.
-func (s *posthasteSink) Close() (uint64, error) {
-	defer stopNode(s.node)
-	return rt.Ask(context.Background(), s.to, receiveTold, 0)
-}
-
-// StartEchoes starts a node with n actors.
-func (posthastePeer) StartEchoes(n int) (Echoes, error) {
-	node, err := rt.New()
-	if err != nil {
-		return nil, err
-	}
-	e := &posthasteEchoes{node: node}
-	for range n {
-		to, err := (&receiver{}).spawn(node)
-		if err != nil {
-			stopNode(node)
-			return nil, err
-		}
-		e.to = append(e.to, to)
-	}
-	return e, nil
-}
-
-type posthasteEchoes struct {
-	node *rt.Runtime
-	to   []rt.Ref[receives]
-}
-
-func (e *posthasteEchoes) Asker(i int) func(uint64) (uint64, error) {
-	to := e.to[i]
-	return func(v uint64) (uint64, error) { return rt.Ask(context.Background(), to, receiveAsk, v) }
-}
-
-func (e *posthasteEchoes) Close() { stopNode(e.node) }
-
-// StartPairs starts a node with 2n actors and gives every pair a message.
-func (posthastePeer) StartPairs(n int) (Pairs, error) {
-	node, err := rt.New()
-	if err != nil {
-		return nil, err
-	}
-	p := &posthastePairs{node: node, ended: make(chan struct{}, n)}
-	for range n {
-		if err := p.start(); err != nil {
-			stopNode(node)
-			return nil, err
-		}
-	}
-	return p, nil
-}
-
-type posthastePairs struct {
-	node      *rt.Runtime
-	receivers []*receiver
-	ending    atomic.Bool
-	ended     chan struct{} // has room for one token of each pair
-}
-
-// start starts one pair.
-func (p *posthastePairs) start() error {
-	a := &receiver{ending: &p.ending, ended: p.ended}
-	b := &receiver{ending: &p.ending, ended: p.ended}
-	var err error
-	if b.partner, err = a.spawn(p.node); err != nil {
-		return err
-	}
-	if a.partner, err = b.spawn(p.node); err != nil {
-		return err
-	}
-	p.receivers = append(p.receivers, a, b)
-	return rt.Tell(context.Background(), a.partner, receiveTell, 0)
-}
-
-func (p *posthastePairs) Handled() uint64 {
-	n := uint64(0)
-	for _, r := range p.receivers {
-		n += r.handled.Load()
-	}
-	return n
-}
-
-func (p *posthastePairs) Close() error {
-	defer stopNode(p.node)
-	p.ending.Store(true)
-	late := time.After(stopTimeout)
-	for i := range cap(p.ended) {
-		select {
-		case <-p.ended:
-		case <-late:
-			return fmt.Errorf("%d of %d pairs lost their message", cap(p.ended)-i, cap(p.ended))
-		}
-	}
-	return nil
-}

@@ -35,24 +35,43 @@ var (
 		{"wire B", func(r Result) float64 { return r.WireBytes }, whole},
 		{"MiB/s", func(r Result) float64 { return r.MiBs }, threeDigits},
 	}
-	localFigures = []figure{
-		{"ns", func(r Result) float64 { return 1e9 / r.PerS }, threeDigits},
-		{"p50 us", func(r Result) float64 { return r.P50us }, threeDigits},
-		{"p99 us", func(r Result) float64 { return r.P99us }, threeDigits},
-		{"p999 us", func(r Result) float64 { return r.P999us }, threeDigits},
+	costFigures = []figure{
 		{"cpu us", func(r Result) float64 { return r.CliCPUus }, threeDigits},
 		{"allocs", func(r Result) float64 { return r.Allocs }, twoPlaces},
 	}
+	latencyFigures = []figure{
+		{"p50 us", func(r Result) float64 { return r.P50us }, threeDigits},
+		{"p99 us", func(r Result) float64 { return r.P99us }, threeDigits},
+		{"p999 us", func(r Result) float64 { return r.P999us }, threeDigits},
+	}
+	weightFigures = []figure{
+		{"heap B", func(r Result) float64 { return r.HeapB }, whole},
+		{"rss B", func(r Result) float64 { return r.RSSB }, whole},
+		{"goroutines", func(r Result) float64 { return r.Goroutines }, twoPlaces},
+	}
+
+	nanoseconds    = []figure{{"ns", func(r Result) float64 { return 1e9 / r.PerS }, threeDigits}}
+	localFigures   = slices.Concat(nanoseconds, costFigures)
+	askFigures     = slices.Concat(nanoseconds, latencyFigures, costFigures)
+	blockedFigures = slices.Concat(latencyFigures, []figure{
+		{"asleep", func(r Result) float64 { return r.Asleep }, whole},
+		{"cpu %", func(r Result) float64 { return r.CPUPct }, twoPlaces},
+	})
+	spawnFigures = slices.Concat([]figure{
+		{"spawn ns", func(r Result) float64 { return r.SpawnNs }, whole},
+		{"stop ns", func(r Result) float64 { return r.StopNs }, whole},
+	}, weightFigures)
+	idleFigures = slices.Concat([]figure{
+		{"cpu %", func(r Result) float64 { return r.CPUPct }, twoPlaces},
+		{"wake-ups/s", func(r Result) float64 { return r.Sleeps }, threeDigits},
+	}, weightFigures)
 )
 
 // printTable prints the medians of one scenario, a line for each peer. The ratio
 // is to the first peer that has a figure.
 func printTable(w io.Writer, sc Scenario, results []Result) {
 	fmt.Fprintf(w, "\n%s: %s\n", sc.Name, sc.About)
-	figures := localFigures
-	if sc.kind.remote {
-		figures = remoteFigures
-	}
+	figures := sc.kind.figures
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "peer\t%s\tmin-max\tratio\t%s\t\n", perSecond.title, titles(figures))
 	var failures []string
@@ -89,6 +108,21 @@ func printOthers(w io.Writer, results []Result) {
 	if hi > quietCPUs {
 		fmt.Fprintf(w, "  not alone: other programs kept %.1f processors busy, %.1f in the worst round\n", mid, hi)
 	}
+}
+
+// printUnable names the peers that lack what a scenario is about.
+func printUnable(w io.Writer, sc Scenario, peers []Peer) {
+	if names := peerNames(unable(sc, peers)); names != "" {
+		fmt.Fprintf(w, "  not supported: %s\n", names)
+	}
+}
+
+func peerNames(peers []Peer) string {
+	var names []string
+	for _, p := range peers {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func titles(fs []figure) string {

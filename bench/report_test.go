@@ -60,7 +60,7 @@ func TestFill(t *testing.T) {
 	server := rate(Cost{Wall: time.Second}, Cost{Wall: 5 * time.Second, CPU: time.Second, Mallocs: 12000})
 	var r Result
 	r.fill(outcome{Calls: 2000, Seconds: 2, Rate: client}, server, mib)
-	want := Result{PerS: 1000, CliCPUus: 500, SrvCPUus: 250, Allocs: 5, MiBs: 1000, Calls: 2000, Seconds: 2, OtherCPUs: 0.75}
+	want := Result{PerS: 1000, CliCPUus: 500, SrvCPUus: 250, Allocs: 5, MiBs: 1000, Calls: 2000, Seconds: 2, OtherCPUs: 0.75, CPUPct: 50}
 	if r != want {
 		t.Errorf("got  %+v\nwant %+v", r, want)
 	}

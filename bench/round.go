@@ -38,7 +38,20 @@ type Result struct {
 	Calls     uint64  `json:"calls"`      // in the window
 	Seconds   float64 `json:"seconds"`    // length of the window
 	OtherCPUs float64 `json:"other_cpus"` // processors that other programs, and other guests, kept busy meanwhile
-	Error     string  `json:"error,omitempty"`
+	CPUPct    float64 `json:"cpu_pct"`    // CPU of the client process, per cent of one processor
+	Sleeps    float64 `json:"sleeps"`     // times per second that a thread of it went to sleep
+	Gauges
+	Error string `json:"error,omitempty"`
+}
+
+// Gauges are what only some local scenarios measure.
+type Gauges struct {
+	SpawnNs    float64 `json:"spawn_ns"`   // to start an actor
+	StopNs     float64 `json:"stop_ns"`    // to stop one, of a crowd that is stopped as a whole
+	HeapB      float64 `json:"heap_b"`     // of an idle actor: heap and stacks
+	RSSB       float64 `json:"rss_b"`      // resident memory of the process, likewise; 0 where unknown
+	Goroutines float64 `json:"goroutines"` // of an idle actor
+	Asleep     float64 `json:"asleep"`     // handlers that were blocked at the same time, on average
 }
 
 // A rounder runs single rounds.
@@ -52,7 +65,7 @@ type rounder struct {
 
 // run runs one round. It returns when the children have exited.
 func (r *rounder) run(ctx context.Context, sc Scenario, p Peer, round int) Result {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.warmup+r.duration+r.grace, errOverdue)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.warmup+r.duration+r.grace+sc.kind.grace, errOverdue)
 	defer cancel()
 	res := Result{Scenario: sc.Name, Peer: p.Name, Round: round}
 	var (
@@ -169,6 +182,7 @@ func (res *Result) fill(o outcome, server Rate, body int) {
 	res.WireBytes = o.WireBytes
 	res.MiBs = res.PerS * float64(body) / mib
 	res.OtherCPUs = max(0, o.Rate.Machine-o.Rate.CPU-server.CPU)
+	res.CPUPct, res.Sleeps, res.Gauges = o.Rate.CPU*100, o.Rate.Sleeps, o.Gauges
 }
 
 // observable is what costs something during a window besides the client.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -24,23 +25,32 @@ type Scenario struct {
 type Shape struct {
 	Conns   int // connections; 0 in a local scenario
 	Callers int // goroutines that send, on each connection
-	Actors  int // receivers, or pairs of them, in a local scenario
+	Rings   int // rings of receivers that send to each other
+	Actors  int // receivers, in each ring if there are rings
+	Work    int // what each lap of a Savina benchmark has to do
 	Body    int // bytes of a message; 0 in a local scenario
 }
 
 // A kind is what scenarios of different shapes have in common.
 type kind struct {
-	remote bool
-	can    func(impl any) bool
-	open   func(impl any, s Shape, addr string) (load, error) // addr is "" unless remote
+	remote  bool
+	can     func(impl any) bool
+	open    func(impl any, s Shape, addr string) (load, error) // addr is "" unless remote
+	figures []figure                                           // columns of the table
+	grace   time.Duration                                      // what a round may take more than others
 }
 
 var (
-	remoteAsk  = kind{true, implements[Remote], openAsk}
-	remoteTell = kind{true, implements[RemoteTeller], openTell}
-	localTell  = kind{false, implements[LocalTeller], openLocalTell}
-	localAsk   = kind{false, implements[LocalAsker], openLocalAsk}
-	localPong  = kind{false, implements[LocalPonger], openLocalPong}
+	remoteAsk   = kind{true, implements[Remote], openAsk, remoteFigures, 0}
+	remoteTell  = kind{true, implements[RemoteTeller], openTell, remoteFigures, 0}
+	localTell   = kind{false, implements[Local], openLocalTell, localFigures, 0}
+	localAsk    = kind{false, implements[Local], openLocalAsk, askFigures, 0}
+	localInline = kind{false, implements[Inliner], openLocalInline, askFigures, 0}
+	localRings  = kind{false, implements[Local], openRings, localFigures, 0}
+	localFan    = kind{false, implements[Local], openFan, localFigures, 0}
+	localBlock  = kind{false, implements[Local], openBlocked, blockedFigures, 0}
+	localSpawn  = kind{false, implements[Local], openSpawn, spawnFigures, spawnGrace}
+	localIdle   = kind{false, implements[Local], openIdle, idleFigures, 0}
 )
 
 func implements[T any](impl any) bool {
@@ -50,7 +60,7 @@ func implements[T any](impl any) bool {
 
 // scenarios lists all there are, in the order they run.
 func scenarios() []Scenario {
-	return []Scenario{
+	all := []Scenario{
 		ask(1, 1, 64),
 		ask(1, 64, 64),
 		ask(1, 256, 64),
@@ -60,12 +70,27 @@ func scenarios() []Scenario {
 		ask(8, 128, kib),
 		ask(1, 1, mib),
 		tell(64),
-		local("tell/1to1", "1 goroutine tells 1 receiver", 1, 1, localTell),
-		local("tell/8to1", "8 goroutines tell 1 receiver", 8, 1, localTell),
-		local("ask/1", "1 goroutine asks 1 receiver", 1, 1, localAsk),
-		local("ask/256x256", "256 goroutines ask 256 receivers, one each", 256, 256, localAsk),
-		local("pingpong/1", "1 pair of receivers passes 1 message", 0, 1, localPong),
-		local("pingpong/100", "100 pairs of receivers pass 1 message each", 0, 100, localPong),
+	}
+	all = append(all, locals()...)
+	return append(all, savinas()...)
+}
+
+// locals lists the scenarios inside one process.
+func locals() []Scenario {
+	return []Scenario{
+		local("tell/1to1", "1 goroutine tells 1 receiver", Shape{Callers: 1, Actors: 1}, localTell),
+		local("tell/8to1", "8 goroutines tell 1 receiver", Shape{Callers: 8, Actors: 1}, localTell),
+		local("ask/1", "1 goroutine asks 1 receiver", Shape{Callers: 1, Actors: 1}, localAsk),
+		local("ask/256x256", "256 goroutines ask 256 receivers, one each", Shape{Callers: 256, Actors: 256}, localAsk),
+		local("askinline/1", "ask/1, answered in the asker's goroutine; chan as there", Shape{Callers: 1, Actors: 1}, localInline),
+		local("askinline/256x256", "ask/256x256, likewise", Shape{Callers: 256, Actors: 256}, localInline),
+		local("pingpong/1", "1 pair of receivers passes 1 message", Shape{Rings: 1, Actors: 2}, localRings),
+		local("pingpong/100", "100 pairs of receivers pass 1 message each", Shape{Rings: 100, Actors: 2}, localRings),
+		local("ring/100k", "a ring of 100,000 receivers passes 1 message", Shape{Rings: 1, Actors: 100_000}, localRings),
+		local("fanout/10k", "a receiver tells 10,000 others, again when they are done", Shape{Actors: 10_000}, localFan),
+		local("blocking", "1,000 receivers sleep 100 ms at a time, another is asked", Shape{Rings: 1000, Actors: 1}, localBlock),
+		local("spawn/1M", "a million receivers start, are greeted and weighed, and stop", Shape{Actors: 1_000_000}, localSpawn),
+		local("idle/100k", "100,000 receivers that have been greeted do nothing", Shape{Actors: 100_000}, localIdle),
 	}
 }
 
@@ -94,8 +119,8 @@ func tell(body int) Scenario {
 }
 
 // local is a scenario inside one process.
-func local(name, about string, callers, actors int, k kind) Scenario {
-	return Scenario{"local/" + name, about, Shape{Callers: callers, Actors: actors}, k}
+func local(name, about string, s Shape, k kind) Scenario {
+	return Scenario{"local/" + name, about, s, k}
 }
 
 func plural(n int, noun string) string {

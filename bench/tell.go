@@ -52,7 +52,13 @@ func (l *tellLoad) start() {
 	})
 }
 
-func (l *tellLoad) done() (uint64, error) {
+func (l *tellLoad) done() (count, error) {
+	n, err := l.told()
+	return countNow(n), err
+}
+
+// told returns how many of this load's tells the server has handled.
+func (l *tellLoad) told() (uint64, error) {
 	n, err := l.teller.Told(context.Background())
 	if err != nil {
 		return 0, fmt.Errorf("told: %w", err)
@@ -69,7 +75,7 @@ func (l *tellLoad) stop() (*hdrhistogram.Histogram, error) {
 }
 
 func (l *tellLoad) exchange(n int) (int, error) {
-	before, err := l.done()
+	before, err := l.told()
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +92,7 @@ func (l *tellLoad) close() { l.teller.Close() }
 // settle waits until the server has handled all that was sent.
 func (l *tellLoad) settle(sent uint64) error {
 	for end := time.Now().Add(stopGrace); ; time.Sleep(time.Millisecond) {
-		n, err := l.done()
+		n, err := l.told()
 		switch {
 		case err != nil:
 			return err
