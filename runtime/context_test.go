@@ -197,14 +197,16 @@ func TestContextOfAnAskerThatGaveUp(t *testing.T) {
 func TestGoroutinesOfAHandler(t *testing.T) {
 	sys := start(t)
 	front, back := spawn(t, sys, "front"), spawn(t, sys, "back")
-	for range 20 {
+	for range 50 {
+		derived := make(chan context.Context, 16)
 		got, err := ask(context.WithValue(t.Context(), key(1), "mine"), front, func(_ *notes, c *rt.Context) (int, error) {
 			var all sync.WaitGroup
-			sum := make(chan int, 16)
+			sum := make(chan int, cap(derived))
 			for i := range cap(sum) {
 				all.Go(func() {
 					ctx, cancel := context.WithTimeout(c, time.Minute)
-					defer cancel()
+					context.AfterFunc(ctx, cancel)
+					derived <- ctx
 					if c.Err() != nil || c.Value(key(1)) != "mine" || ctx.Value(key(1)) != "mine" {
 						t.Errorf("Err is %v, the values are %v and %v", c.Err(), c.Value(key(1)), ctx.Value(key(1)))
 					}
@@ -230,6 +232,11 @@ func TestGoroutinesOfAHandler(t *testing.T) {
 		})
 		if err != nil || got != 120 {
 			t.Fatalf("the sum is %d, %v; want 120", got, err)
+		}
+		for range cap(derived) {
+			if err := (<-derived).Err(); err != context.Canceled {
+				t.Fatalf("after the handler Err of a context made of its own is %v, want Canceled", err)
+			}
 		}
 	}
 }

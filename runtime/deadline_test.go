@@ -78,6 +78,9 @@ func TestWhichTimeoutHolds(t *testing.T) {
 		timed := rt.NewMethod[script, time.Duration, string]("script.timed", rt.Timeout(byMethod))
 		gaveUp := make(chan struct{})
 		wait := func(_ *notes, c *rt.Context, want time.Duration) (string, error) {
+			if want == 0 {
+				return "at once", nil
+			}
 			at, ok := c.Deadline()
 			if left := time.Until(at).Round(lateness); !ok || left.Round(time.Second) != want {
 				t.Errorf("the handler has %v left, %v; want %v", left, ok, want)
@@ -116,9 +119,18 @@ func TestWhichTimeoutHolds(t *testing.T) {
 			if c.ctx {
 				ctx, cancel = context.WithTimeout(t.Context(), byContext)
 			}
+			for range 10 { // so that the call that is to time out is one that has been used
+				if _, err := rt.Ask(ctx, patient, c.method, 0); err != nil {
+					t.Error(err)
+				}
+			}
+			says := "no reply within " + c.want.String()
+			if c.ctx {
+				says = "no reply within the deadline"
+			}
 			took(t, c.want, func() {
 				_, err := rt.Ask(ctx, c.ref, c.method, c.want)
-				refused(t, err, posthaste.DeadlineExceeded, unknown, "ask script.", "no reply within ")
+				refused(t, err, posthaste.DeadlineExceeded, unknown, "ask script.", says)
 			})
 			gaveUp <- struct{}{}
 			cancel()
@@ -153,6 +165,38 @@ func TestExpiredInQueue(t *testing.T) {
 		answers(t, ref)
 		if ran {
 			t.Error("a handler ran for an ask whose time was up")
+		}
+	})
+}
+
+// TestStreamDeadline has a handler yield until its context ends, which it does with
+// the reader's deadline.
+func TestStreamDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ref := spawn(t, start(t), "acc")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		want, _ := ctx.Deadline()
+		causes := make(chan error, 1)
+		took(t, time.Minute, func() {
+			_, err := collect(rt.Recv(ctx, ref, emit, func(_ *notes, c *rt.Context) iter.Seq2[int, error] {
+				if at, ok := c.Deadline(); !ok || !at.Equal(want) {
+					t.Errorf("the handler's deadline is %v, %v; want the reader's", at, ok)
+				}
+				return func(yield func(int, error) bool) {
+					for i := 0; c.Err() == nil && yield(i, nil); i++ {
+						time.Sleep(time.Second)
+					}
+					<-c.Done()
+					causes <- context.Cause(c)
+				}
+			}))
+			if err != nil { // the handler may be first to see it
+				refused(t, err, posthaste.DeadlineExceeded, unknown, "open script.emit to acc")
+			}
+		})
+		if why := <-causes; !errors.Is(why, context.DeadlineExceeded) && why != context.Canceled {
+			t.Errorf("the handler's context ended because of %v", why)
 		}
 	})
 }

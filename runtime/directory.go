@@ -261,8 +261,8 @@ func (d *directory) part(s *session) {
 	}
 	n.live.Store(nil)
 	delete(d.nodes, s)
-	if slices.Contains(d.rt.o.join, s.conn.Remote()) {
-		d.expected[s.conn.Remote()] = true // joinLoop will connect again: let calls wait for it
+	if ep := s.conn.Remote(); slices.Contains(d.rt.o.join, ep) {
+		d.expectLocked(ep) // joinLoop will connect again: let calls wait for it
 	}
 	for _, name := range n.services {
 		d.regroupLocked(name)
@@ -335,9 +335,13 @@ func (d *directory) nodeOf() *remote {
 func (d *directory) expect(ep posthaste.Endpoint) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.expectLocked(ep)
+}
+
+func (d *directory) expectLocked(ep posthaste.Endpoint) {
 	for s, n := range d.nodes {
 		if n.heard && s.conn.Remote() == ep {
-			return // it was faster, and has connected to this node
+			return // there is another connection, perhaps made by that node
 		}
 	}
 	d.expected[ep] = true

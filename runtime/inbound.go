@@ -133,7 +133,8 @@ func (s *session) loseServing(why error) {
 	s.serving = nil
 }
 
-// reply answers an ask. c is the turn that does, nil outside one.
+// reply answers an ask. c is the turn that does: it may wait, if the reply is large
+// or the peer reads slowly.
 func (in *inbound) reply(c *Context, body []byte) {
 	s := in.session
 	h := wire.Header{Priority: in.priority, ID: in.id}

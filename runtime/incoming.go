@@ -250,6 +250,10 @@ func (s *session) beginPartial(in *inbound, a *cell, q *wire.Request) error {
 	if s.in.partials.has(in.id) { // a tell: take has looked after the others
 		return posthaste.Errorf(posthaste.Protocol, "message %#x begins again before its end", in.id)
 	}
+	if h := in.route.resolve(a.kind); h == nil || h.method.verb != in.verb { // before all of it has come
+		s.refuse(in, a.kind.unimplemented(in.route.method))
+		return nil
+	}
 	in.actor = a
 	if err := s.in.partials.begin(in.id, in, q.Total, q.Body, s.now()); err != nil {
 		s.refuse(in, err)

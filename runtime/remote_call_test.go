@@ -93,8 +93,8 @@ func TestBothDirections(t *testing.T) {
 	})
 }
 
-// TestEndpointWins lets a call by address go over the connection that the other
-// node has made.
+// TestManyMethods calls more methods than a route number of one byte tells apart,
+// each by name and then by number.
 func TestManyMethods(t *testing.T) {
 	overAll(t, func(f *fabric) {
 		type many struct{}
@@ -157,20 +157,25 @@ func TestMoreRoutesThanNumbers(t *testing.T) {
 	}
 }
 
-// TestOrder checks that the messages of one sender are handled in the order they
-// were sent, large ones among them, with other senders on the same connection.
+// TestRemoteOrder checks that the messages of one sender are handled in the order
+// they were sent, large ones among them, with other senders on the same connection.
 func TestRemoteOrder(t *testing.T) {
 	overAll(t, func(f *fabric) {
 		v := newVerbs()
 		server, client := f.node(), f.caller()
 		_, ref := f.spawn(server, v, "probe", rt.Mailbox(1<<16, 0))
 		to := rt.At[probed](client, ref.Addr())
-		const senders, each = 8, 200
+		const senders, each, large = 8, 100, 30_000
+		body := pattern(large + senders*each)
 		done := make(chan error, senders)
 		for s := range senders {
 			go func() {
-				for n := range each {
-					if err := rt.Tell(f.ctx(), to, v.note, s*each+n); err != nil {
+				for n := s * each; n < (s+1)*each; n++ {
+					err := rt.Tell(f.ctx(), to, v.note, n)
+					if n%10 == 0 && err == nil {
+						err = rt.Tell(f.ctx(), to, v.large, body[:large+n])
+					}
+					if err != nil {
 						done <- err
 						return
 					}
@@ -184,15 +189,24 @@ func TestRemoteOrder(t *testing.T) {
 			}
 		}
 		seen, err := rt.Ask(f.ctx(), to, v.seen, "")
-		if err != nil || len(seen) != senders*each {
+		if err != nil || len(seen) != senders*each*11/10 {
 			f.Fatalf("%d tells have come, %v", len(seen), err)
 		}
-		next := make([]int, senders)
-		for _, n := range seen {
-			if n%each != next[n/each] {
-				f.Fatalf("sender %d: %d came where %d was due", n/each, n%each, next[n/each])
+		var got, want [senders][]int
+		for _, x := range seen {
+			n := max(x, -x-large)
+			got[n/each] = append(got[n/each], x)
+		}
+		for s := range senders {
+			for n := s * each; n < (s+1)*each; n++ {
+				want[s] = append(want[s], n)
+				if n%10 == 0 {
+					want[s] = append(want[s], -large-n)
+				}
 			}
-			next[n/each]++
+			if !slices.Equal(got[s], want[s]) {
+				f.Errorf("sender %d: the tells have come in the order %v", s, got[s])
+			}
 		}
 	})
 }

@@ -46,8 +46,13 @@ func TestLargeMessages(t *testing.T) {
 			}
 		}
 		seen, err := rt.Ask(f.ctx(), to, v.seen, "")
-		if err != nil || fmt.Sprint(seen) != fmt.Sprint(largeSizes) {
-			f.Errorf("the large tells have come as %v, %v", seen, err)
+		if err != nil || len(seen) != len(largeSizes) {
+			f.Fatalf("the large tells have come as %v, %v", seen, err)
+		}
+		for i, n := range largeSizes {
+			if seen[i] != -n {
+				f.Errorf("large tell %d had %d bytes, want %d", i, -seen[i], n)
+			}
 		}
 	})
 }

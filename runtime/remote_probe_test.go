@@ -80,8 +80,7 @@ type probe struct {
 	entered chan string   // hold and count say that they have begun
 	held    chan error    // how hold's context ended, nil if it was released
 	release chan struct{} // lets hold return, and count go on
-	notes   []int
-	sizes   []int // of the large tells
+	notes   []int         // what was told: numbers, and lengths below zero
 }
 
 func newProbe(t testing.TB, name string) *probe {
@@ -100,14 +99,14 @@ func (v *verbs) kind(p *probe) rt.Kind[probed, probe] {
 		rt.On(v.fail, (*probe).fail),
 		rt.On(v.deadline, (*probe).deadline),
 		rt.On(v.hold, (*probe).hold),
-		rt.On(v.seen, func(p *probe, _ *rt.Context, _ string) ([]int, error) { return append(p.notes, p.sizes...), nil }),
+		rt.On(v.seen, func(p *probe, _ *rt.Context, _ string) ([]int, error) { return p.notes, nil }),
 		rt.On(v.who, func(_ *probe, c *rt.Context, _ string) (string, error) { return c.Runtime().Name(), nil }),
 		rt.On(v.ints, func(_ *probe, _ *rt.Context, n []int64) (int, error) { return len(n), nil }),
 		rt.On(v.any, func(*probe, *rt.Context, any) (int, error) { return 1, nil }),
 		rt.OnTell(v.note, func(p *probe, _ *rt.Context, n int) error { p.notes = append(p.notes, n); return nil }),
 		rt.OnTell(v.large, func(p *probe, _ *rt.Context, b []byte) error {
 			checkPattern(p.t, b)
-			p.sizes = append(p.sizes, len(b))
+			p.notes = append(p.notes, -len(b))
 			return nil
 		}),
 		rt.OnServer(v.count, (*probe).count),

@@ -317,7 +317,7 @@ func (rt *Runtime) close(ctx context.Context) {
 	if err := rt.executor.Stop(ctx); err != nil && rt.stopErr == nil {
 		rt.stopErr = posthaste.Errorf(posthaste.DeadlineExceeded, "stop: a handler does not return: %w", err)
 	}
-	rt.watch.stop()
+	rt.watch.stop(rt.stopErr == nil)
 	rt.clock.Stop()
 }
 

@@ -150,14 +150,15 @@ func (s *watchShard) sweep(now int64) {
 	}
 }
 
-// stop ends the goroutine and waits for it, unless there are calls: those to actors
-// that Stop has cut off end in time as well, and the goroutine with them.
-func (l *watchlist) stop() {
+// stop has the goroutine end with the last call. It waits for that if everything
+// has stopped well; otherwise calls to actors that were cut off are still to end,
+// each in its time.
+func (l *watchlist) stop(wait bool) {
 	l.mu.Lock()
 	close(l.quit)
 	ended := l.ended
 	l.mu.Unlock()
-	if ended != nil && l.sweep(l.rt.clock.Now()) == 0 {
+	if ended != nil && wait {
 		<-ended
 	}
 }
