@@ -202,6 +202,45 @@ func TestServeComesAndGoes(t *testing.T) {
 	})
 }
 
+// TestWithdrawFailsNoAsk stops the actor of a service on one of two nodes, again and
+// again, under calls: those that find it gone go to the other.
+func TestWithdrawFailsNoAsk(t *testing.T) {
+	overAll(t, func(f *fabric) {
+		v := newVerbs()
+		steady, other := f.node(), f.node()
+		f.serve(steady, v, "svc", rt.Mailbox(1000, 0))
+		client := f.caller(joinTo(steady, other))
+		to := rt.Service[probed](client, "svc")
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		f.knows(v, to)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					if _, err := rt.Ask(context.Background(), to, v.echo, []byte("hello")); err != nil {
+						f.Error(err)
+						return
+					}
+					f.breathe()
+				}
+			})
+		}
+		for range 10 {
+			f.serve(other, v, "svc", rt.Mailbox(1000, 0))
+			f.until("the other node is called", func() bool {
+				who, err := rt.Ask(f.ctx(), to, v.who, "")
+				return err != nil || who == other.Name()
+			})
+			if err := rt.StopActor(f.ctx(), rt.At[probed](other, posthaste.Addr{Name: "svc"})); err != nil {
+				f.Error(err)
+			}
+		}
+		cancel()
+		wg.Wait()
+	})
+}
+
 // TestServiceWaitsForJoin calls a service before the node that serves it is there.
 func TestServiceWaitsForJoin(t *testing.T) {
 	overAll(t, func(f *fabric) {

@@ -23,6 +23,7 @@ type inbound struct {
 	handler  *handler // who handles it, once the actor is known
 	actor    *cell    // whom it is for, while its fragments are coming in
 	body     []byte   // the collector's: handlers may keep it
+	held     int64    // bytes of body that the node counts
 	deadline int64    // clock reading, 0 for none
 
 	gone atomic.Bool // nobody waits for the answer: cancelled, or connection lost
@@ -34,6 +35,7 @@ type inbound struct {
 var inbounds = sync.Pool{New: func() any { return new(inbound) }}
 
 func (in *inbound) free() {
+	in.letGoBytes()
 	in.session, in.route, in.handler, in.actor, in.body, in.scope = nil, nil, nil, nil, nil, nil
 	in.gone.Store(false)
 	inbounds.Put(in)

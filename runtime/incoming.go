@@ -203,6 +203,10 @@ func (s *session) accept(a *cell, in *inbound) {
 		s.refuse(in, a.kind.unimplemented(in.route.method))
 		return
 	}
+	if err := in.hold(); err != nil {
+		s.refuse(in, err)
+		return
+	}
 	e := envelope{method: in.handler.method, form: formInbound}
 	e.body.p = unsafe.Pointer(in)
 	lane := laneOf(in.priority)

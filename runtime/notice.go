@@ -153,4 +153,5 @@ func (s *session) end(err error) {
 	lost.Status, lost.Peer = posthaste.StatusUnknown, s.conn.Remote() // who was asked may have run
 	s.pending.failAll(&lost)
 	s.loseServing(&lost)
+	s.in.partials.close()
 }

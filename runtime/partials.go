@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -17,9 +18,13 @@ type partials struct {
 	assembler *fragment.Assembler
 	requests  map[uint32]*inbound // whose they are, for the peer's requests
 	due       int64               // when to sweep next
+	counted   int64               // of what is buffered, the bytes counted in held
+
+	rt *Runtime // set once
 }
 
-func (p *partials) init(limits fragment.Limits) {
+func (p *partials) init(rt *Runtime, limits fragment.Limits) {
+	p.rt = rt
 	p.assembler, p.requests = fragment.NewAssembler(limits), map[uint32]*inbound{}
 }
 
@@ -27,6 +32,12 @@ func (p *partials) init(limits fragment.Limits) {
 func (p *partials) begin(id uint32, in *inbound, total uint64, first []byte, now int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.accountLocked()
+	if in != nil {
+		if err := p.rt.checkHeld(int64(len(first))); err != nil {
+			return err
+		}
+	}
 	if err := p.assembler.Begin(id, total, first, now); err != nil {
 		return err
 	}
@@ -48,7 +59,15 @@ func (p *partials) has(id uint32) bool {
 func (p *partials) add(id uint32, piece []byte, more bool, now int64) (whole []byte, in *inbound, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	whole, err = p.assembler.Add(id, piece, more, now)
+	defer p.accountLocked()
+	if p.requests[id] != nil {
+		if err = p.rt.checkHeld(int64(len(piece))); err != nil {
+			p.assembler.Drop(id)
+		}
+	}
+	if err == nil {
+		whole, err = p.assembler.Add(id, piece, more, now)
+	}
 	if err != nil || !more {
 		in = p.requests[id]
 		delete(p.requests, id)
@@ -60,10 +79,20 @@ func (p *partials) add(id uint32, piece []byte, more bool, now int64) (whole []b
 func (p *partials) drop(id uint32) (in *inbound) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.accountLocked()
 	p.assembler.Drop(id)
 	in = p.requests[id]
 	delete(p.requests, id)
 	return in
+}
+
+// close drops all messages: the connection has ended.
+func (p *partials) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.accountLocked()
+	p.assembler.Sweep(math.MaxInt64, func(uint32) {})
+	clear(p.requests)
 }
 
 // sweepEvery is how often late messages are looked for.
@@ -75,6 +104,7 @@ func (p *partials) sweep(now int64) (late []uint32, open int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if open = p.assembler.Open(); open > 0 && now >= p.due {
+		defer p.accountLocked()
 		p.due = now + sweepEvery
 		p.assembler.Sweep(now, func(id uint32) { late = append(late, id) })
 		open = p.assembler.Open()

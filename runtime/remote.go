@@ -63,7 +63,8 @@ func (w *way) done(err error) {
 func infrastructure(c posthaste.Code) bool {
 	switch c {
 	case posthaste.DeadlineExceeded, posthaste.Unavailable, posthaste.Internal, posthaste.ConnLost,
-		posthaste.ConnectFailed, posthaste.Overloaded, posthaste.MailboxFull, posthaste.Draining:
+		posthaste.ConnectFailed, posthaste.Overloaded, posthaste.MailboxFull, posthaste.Draining,
+		posthaste.ActorStopped, posthaste.NoEndpoint: // it does not serve the name any more
 		return true
 	}
 	return false

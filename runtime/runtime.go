@@ -40,7 +40,8 @@ type Runtime struct {
 	actors   table
 	watch    watchlist
 	services directory
-	sessions sync.Map // *session -> nil: all connections
+	sessions sync.Map     // *session -> nil: all connections
+	held     atomic.Int64 // bytes of large messages from other nodes, see maxHeld
 	counters counters
 
 	draining atomic.Bool   // Stop was called: nothing new is admitted

@@ -54,7 +54,7 @@ func (rt *Runtime) newSession(c *eventloop.Conn) *session {
 	s := &session{rt: rt, conn: c, gone: make(chan struct{}), large: make(chan struct{}, 1)}
 	s.pending.client = c.Outbound()
 	s.pending.limit = min(int(c.Agreed().MaxInFlight), wire.MaxSlot)
-	s.in.partials.init(fragment.Limits{Message: c.Agreed().MaxMessage})
+	s.in.partials.init(rt, fragment.Limits{Message: c.Agreed().MaxMessage})
 	return s
 }
 
